@@ -1,0 +1,131 @@
+//! What an app asks of a model: the body of a request, canonical JSON.
+
+use alloy::primitives::U256;
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// Largest seed: JSON numbers are exact up to 2⁵³ − 1.
+pub const MAX_SEED: u64 = (1 << 53) - 1;
+
+/// A text-to-image request. Its RFC 8785 JSON is hashed, so every field is always present.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageBody {
+    /// What to draw.
+    pub prompt: String,
+    /// What not to draw; may be empty.
+    pub negative_prompt: String,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Transitions of the program's middle part: N.
+    pub steps: u32,
+    /// Classifier-free guidance scale; at most 1 means without.
+    pub guidance: Decimal,
+    /// Keys the noise; at most [`MAX_SEED`].
+    pub seed: u64,
+    /// Name of a sampling method that the manifest allows.
+    pub scheduler: String,
+}
+
+impl ImageBody {
+    /// RFC 8785 JSON.
+    pub fn canonical(&self) -> Vec<u8> {
+        canonical_json(self)
+    }
+
+    /// States of the trace: N + 1.
+    pub fn states(&self) -> u32 {
+        self.steps.saturating_add(1)
+    }
+
+    /// Millionths of a megapixel-step, the pricing unit: width × height × steps.
+    pub fn pixel_steps(&self) -> U256 {
+        U256::from(self.width) * U256::from(self.height) * U256::from(self.steps)
+    }
+}
+
+/// Serialises a value of this crate as RFC 8785 JSON.
+pub(crate) fn canonical_json<T: Serialize>(value: &T) -> Vec<u8> {
+    // Only maps with keys that are not strings, and non-finite numbers, cannot be serialised; these types have neither.
+    serde_json_canonicalizer::to_vec(value).expect("plain structs serialise")
+}
+
+/// A non-negative decimal number in its one canonical spelling, such as `7.5`: text, because JSON floats are not exact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Decimal(String);
+
+/// Not a decimal in canonical form.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0:?} is no decimal number: write digits with at most 9 decimals, such as 7.5")]
+pub struct DecimalError(String);
+
+impl FromStr for Decimal {
+    type Err = DecimalError;
+
+    /// Accepts up to 9 digits on each side of the point and drops needless zeros.
+    fn from_str(text: &str) -> Result<Self, DecimalError> {
+        let error = || DecimalError(text.chars().take(40).collect());
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |part: &str| (1..=9).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+        if !digits(whole) || !digits(fraction) {
+            return Err(error());
+        }
+        let whole = whole.trim_start_matches('0');
+        let fraction = fraction.trim_end_matches('0');
+        let whole = if whole.is_empty() { "0" } else { whole };
+        Ok(Self(if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") }))
+    }
+}
+
+impl TryFrom<String> for Decimal {
+    type Error = DecimalError;
+
+    /// Unlike [`FromStr`], refuses any spelling but the canonical one: the text is part of a hash.
+    fn try_from(text: String) -> Result<Self, DecimalError> {
+        let decimal: Self = text.parse()?;
+        if decimal.0 == text { Ok(decimal) } else { Err(DecimalError(text)) }
+    }
+}
+
+impl From<Decimal> for String {
+    fn from(decimal: Decimal) -> Self {
+        decimal.0
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Decimal {
+    /// The nearest `f64`.
+    pub fn to_f64(&self) -> f64 {
+        self.0.parse().unwrap_or(f64::NAN)
+    }
+
+    /// The nearest `f32`, which is what the programs compute with.
+    pub fn to_f32(&self) -> f32 {
+        self.0.parse().unwrap_or(f32::NAN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_have_one_spelling() {
+        for (text, canonical) in [("7.50", "7.5"), ("007", "7"), ("0.0", "0"), ("5", "5")] {
+            assert_eq!(text.parse::<Decimal>().unwrap().to_string(), canonical);
+        }
+        for bad in ["", ".", "-1", "1e3", "NaN", "1.", ".5", "1.0000000001", "１"] {
+            assert!(bad.parse::<Decimal>().is_err(), "{bad}");
+        }
+        assert!(serde_json::from_str::<Decimal>("\"7.50\"").is_err());
+    }
+}

@@ -1,0 +1,173 @@
+//! Wire types of the link between a miner and a coordinator: HTTP with JSON under `/link/v1`, the miner always calling.
+//!
+//! | Call | Body | Answer |
+//! |---|---|---|
+//! | `GET /link/v1/nonce` | | [`Nonce`] |
+//! | `POST /link/v1/login` | [`LoginRequest`] | [`LoginAnswer`] |
+//! | `POST /link/v1/claim` | [`ClaimRequest`] | [`ClaimAnswer`], after at most [`PARK_SECONDS`] |
+//! | `POST /link/v1/leases/{id}/events` | [`LeaseEvent`] | 204, or 410 when the lease is over |
+//! | `POST /link/v1/leases/{id}/result` | [`ResultSubmission`] | [`ResultAnswer`] |
+//! | `POST /link/v1/leases/{id}/decline` | [`Decline`] | 204 |
+//!
+//! All but the first two carry `Authorization: Bearer <token>`. Errors are [`ErrorBody`] with a fitting status.
+
+use crate::{
+    contracts::{Login, Offer, Result as TaskResult, Session, Voucher},
+    message::Signed,
+};
+use alloy::primitives::{Address, B256, Bytes, U256};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Longest time that a claim is parked.
+pub const PARK_SECONDS: u64 = 25;
+
+/// A stateless nonce: the coordinator recognises its own by a MAC, and forgets it when it is spent or has expired.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Nonce {
+    /// To be signed within [`crate::contracts::Login`].
+    pub nonce: B256,
+    /// Unix seconds.
+    pub expiry: u64,
+    /// The coordinator's operator.
+    pub coordinator: Address,
+    /// The key that signs for it.
+    pub coordinator_node: Address,
+    /// Chain that the coordinator works on.
+    pub chain_id: u64,
+    /// Registry that the coordinator works with.
+    pub registry: Address,
+}
+
+/// A model that a miner runs, and for how much.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capability {
+    /// Which model.
+    pub model_id: B256,
+    /// Least price that the miner takes, in wei a pricing unit.
+    #[serde(with = "crate::amount::wei")]
+    pub least_price: U256,
+}
+
+/// Opens a session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LoginRequest {
+    /// By the miner's node.
+    pub login: Signed<Login>,
+    /// Models that it runs.
+    pub models: Vec<Capability>,
+    /// Tasks that it works on at once.
+    pub slots: u32,
+    /// The highest voucher that it holds from this coordinator: the larger of both sides' wins.
+    pub voucher: Option<Signed<Voucher>>,
+}
+
+/// A session: short, renewed by a new login.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LoginAnswer {
+    /// Bearer token. Its keccak256 is the session's `tokenHash`.
+    pub token: String,
+    /// By the coordinator's node: the miner checks it before it works.
+    pub session: Signed<Session>,
+    /// All that the coordinator owes, signed anew.
+    pub voucher: Option<Signed<Voucher>>,
+}
+
+/// Asks for one task.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ClaimRequest {}
+
+/// A task, or the reasons why there is none.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimAnswer {
+    /// Work.
+    Lease(Box<Lease>),
+    /// No work: how many queued tasks were passed over, by reason. Empty when none is queued.
+    Skipped(BTreeMap<String, u64>),
+}
+
+/// A task given to one miner for a time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Lease {
+    /// Id of the lease.
+    pub id: String,
+    /// By the coordinator's node.
+    pub offer: Signed<Offer>,
+    /// Canonical bytes of the request.
+    pub request: Bytes,
+    /// Unix seconds at which the task is offered to another miner, unless a heartbeat moves it.
+    pub deadline: u64,
+}
+
+/// A sign of life from a lease.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LeaseEvent {
+    /// Steps done.
+    pub step: u32,
+    /// Steps in all.
+    pub steps: u32,
+}
+
+/// A finished task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ResultSubmission {
+    /// By the miner's node.
+    pub result: Signed<TaskResult>,
+    /// The picture as PNG, base64: its pixels must hash to the result's `outputHash`.
+    #[serde(with = "base64_bytes")]
+    pub output: Vec<u8>,
+}
+
+/// An accepted result.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ResultAnswer {
+    /// Pay: all that the coordinator owes the miner by now.
+    pub voucher: Signed<Voucher>,
+}
+
+/// Why a miner gives a lease back; not a fault.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Decline {
+    /// For people and counters.
+    pub reason: String,
+}
+
+/// The body of every error, in the form that OpenAI's clients read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// What went wrong.
+    pub error: ErrorDetail,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ErrorDetail {
+    /// A sentence that says what to do.
+    pub message: String,
+    /// Class, such as `invalid_request_error`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Stable word to match on, such as `lease_over`.
+    pub code: String,
+    /// The field at fault.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub param: Option<String>,
+}
+
+/// Serialises bytes as base64.
+pub mod base64_bytes {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// As base64 with padding.
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&BASE64_STANDARD.encode(bytes))
+    }
+
+    /// From base64 with padding.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        BASE64_STANDARD.decode(text).map_err(|e| D::Error::custom(format!("want base64: {e}")))
+    }
+}

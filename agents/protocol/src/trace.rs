@@ -1,0 +1,80 @@
+//! Commitments to a computation: the root over its states and the root over its output's tiles.
+
+use crate::merkle::{Kind, leaf, leaf_of, root};
+use alloy::primitives::B256;
+
+/// Bytes of a state that are proven together.
+pub const CHUNK_BYTES: usize = 16 * 1024;
+
+/// Pixels on each side of an output tile; those at the right and lower edge may be smaller.
+pub const TILE_SIDE: usize = 64;
+
+/// Root over the 16 KiB chunks of a state's canonical bytes.
+pub fn state_root(state: &[u8]) -> B256 {
+    let chunks: Vec<B256> =
+        state.chunks(CHUNK_BYTES).enumerate().map(|(i, chunk)| leaf_of(Kind::Chunk, i, chunk)).collect();
+    root(&chunks)
+}
+
+/// Root over the canonical bytes of the states s₀…s_N: `Result.traceRoot`.
+pub fn trace_root<S: AsRef<[u8]>>(states: &[S]) -> B256 {
+    let leaves: Vec<B256> = states
+        .iter()
+        .enumerate()
+        .map(|(k, state)| {
+            let bytes = state.as_ref();
+            leaf(Kind::State, k as u64, bytes.len() as u64, state_root(bytes))
+        })
+        .collect();
+    root(&leaves)
+}
+
+/// Root over the 64×64 tiles of an RGB picture (3 bytes a pixel, rows from the top): `Result.outputHash`.
+/// None if `rgb` is not `width` × `height` × 3 bytes.
+pub fn output_hash(width: u32, height: u32, rgb: &[u8]) -> Option<B256> {
+    let (width, height) = (width as usize, height as usize);
+    if rgb.is_empty() || width.checked_mul(height)?.checked_mul(3)? != rgb.len() {
+        return None;
+    }
+    let mut tiles = Vec::new();
+    for top in (0..height).step_by(TILE_SIDE) {
+        for left in (0..width).step_by(TILE_SIDE) {
+            let (bottom, right) = ((top + TILE_SIDE).min(height), (left + TILE_SIDE).min(width));
+            let tile: Vec<u8> =
+                (top..bottom).flat_map(|row| &rgb[(row * width + left) * 3..(row * width + right) * 3]).copied().collect();
+            tiles.push(leaf_of(Kind::Tile, tiles.len(), &tile));
+        }
+    }
+    Some(root(&tiles))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_of_every_state_counts() {
+        let states = vec![vec![0u8; 40_000]; 5];
+        let whole = trace_root(&states);
+        for (k, at) in [(0, 0), (2, CHUNK_BYTES), (4, 39_999)] {
+            let mut changed = states.clone();
+            changed[k][at] ^= 1;
+            assert_ne!(trace_root(&changed), whole);
+        }
+        assert_ne!(trace_root(&states[..4]), whole);
+    }
+
+    #[test]
+    fn every_pixel_of_an_odd_sized_picture_counts() {
+        let (width, height) = (130, 70);
+        let rgb = vec![7u8; width * height * 3];
+        let whole = output_hash(width as u32, height as u32, &rgb).unwrap();
+        for at in [0, 129 * 3, rgb.len() / 2, rgb.len() - 1] {
+            let mut changed = rgb.clone();
+            changed[at] ^= 1;
+            assert_ne!(output_hash(width as u32, height as u32, &changed), Some(whole));
+        }
+        assert_eq!(output_hash(1, 1, &rgb), None);
+        assert_eq!(output_hash(0, 0, &[]), None);
+    }
+}

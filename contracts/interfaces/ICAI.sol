@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// @title The token: what agents and scripts use of ERC-20, ERC-2612 and burning. Amounts are CAI wei.
+interface ICAI {
+    /// @notice Balance of `account`.
+    function balanceOf(address account) external view returns (uint256);
+
+    /// @notice What `spender` may still take from `owner`.
+    function allowance(address owner, address spender) external view returns (uint256);
+
+    /// @notice Lets `spender` take up to `amount` from the caller.
+    function approve(address spender, uint256 amount) external returns (bool);
+
+    /// @notice Sends `amount` from the caller to `to`.
+    function transfer(address to, uint256 amount) external returns (bool);
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// @title Test CAI for newcomers. Testnets and development chains only.
+interface IFaucet {
+    /// @notice `account` may ask again at `availableAt`.
+    error CoolingDown(address account, uint256 availableAt);
+    /// @notice The faucet holds less CAI than one drip.
+    error FaucetEmpty(uint256 available, uint256 required);
+    /// @notice The native gas did not reach `account`.
+    error GasTransferFailed(address account, uint256 amount);
+    /// @notice The zero address was given.
+    error ZeroAddress();
+    /// @notice A constructor argument outside its bounds.
+    error InvalidParameter(string name, uint256 value);
+
+    event Dripped(address indexed account, address indexed caller, uint256 amount, uint256 gas);
+
+    /// @notice Gives the caller one drip of CAI.
+    function drip() external;
+
+    /// @notice Gives `account` one drip; native coin sent along is handed on as gas. For relayers: a newcomer has no gas to call.
+    function dripTo(address account) external payable;
+
+    /// @notice Seconds at which `account` may have its next drip.
+    function availableAt(address account) external view returns (uint256);
+
+    /// @notice CAI wei a drip.
+    function dripAmount() external view returns (uint256);
+
+    /// @notice Seconds between two drips of one account.
+    function cooldown() external view returns (uint256);
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Role} from "./Messages.sol";
+
+/// @title Everything about pages of operators in one call. Stateless; replaceable at any time.
+interface ILens {
+    struct OperatorView {
+        address operator;
+        Role role;
+        /// Registered and not retired.
+        bool active;
+        bool tombstoned;
+        address node;
+        uint64 registeredAt;
+        string endpoint;
+        string info;
+        uint256 poolAssets;
+        uint256 poolShares;
+        uint256 ownAssets;
+        uint256 weight;
+    }
+
+    struct NetworkView {
+        uint256 epoch;
+        uint256 epochLength;
+        uint256 minerCount;
+        uint256 coordinatorCount;
+        uint256 minerWeight;
+        uint256 coordinatorWeight;
+        uint256 minMinerStake;
+        uint256 minCoordinatorStake;
+        bytes32 domainSeparator;
+    }
+
+    struct PositionView {
+        address operator;
+        uint256 shares;
+        uint256 assets;
+        /// What has left the pool and cannot be withdrawn yet, and what can; of the last `bucketEpochs` epochs asked for.
+        uint256 maturing;
+        uint256 withdrawable;
+        /// Epochs of the owner's buckets that are not empty.
+        uint256[] epochs;
+    }
+
+    function network() external view returns (NetworkView memory);
+
+    /// @notice A page of a role's operators in the order of their first registration.
+    function operators(Role role, uint256 offset, uint256 limit) external view returns (OperatorView[] memory page);
+
+    /// @notice One operator; one that never registered has role None.
+    function operator(address account) external view returns (OperatorView memory);
+
+    /// @notice What `owner` has behind each of `operators_`, looking back `bucketEpochs` epochs for buckets.
+    function positions(address owner, address[] calldata operators_, uint256 bucketEpochs)
+        external
+        view
+        returns (PositionView[] memory);
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Role} from "./Messages.sol";
+
+/// @title Who is a miner or a coordinator, which key signs for it and where it is found.
+/// @notice Operators register themselves; their own stake must be strictly more than the role's minimum. Also the EIP-712 domain of all messages.
+interface IRegistry {
+    /// @notice Own stake (CAI wei) is not above the role's minimum.
+    error InsufficientStake(address operator, uint256 stake, uint256 minimum);
+    /// @notice Neither miner nor coordinator.
+    error InvalidRole(Role role);
+    /// @notice The operator has a role already.
+    error AlreadyRegistered(address operator, Role role);
+    /// @notice The operator has no role, or has retired.
+    error NotRegistered(address operator);
+    /// @notice The node belongs to another operator, for ever.
+    error NodeTaken(address node, address operator);
+    /// @notice The node is in use already.
+    error NodeUnchanged(address node);
+    /// @notice The node did not consent: the signature is of another key or of another message.
+    error InvalidConsent(address operator, address node);
+    /// @notice The zero address was given.
+    error ZeroAddress();
+    /// @notice A text is longer than its limit, or empty where it must not be.
+    error InvalidText(string field, uint256 length, uint256 limit);
+    /// @notice A constructor argument outside its bounds.
+    error InvalidParameter(string name, uint256 value);
+
+    event Registered(
+        address indexed operator, Role indexed role, address indexed node, string endpoint, string info, uint256 weight
+    );
+    event Updated(address indexed operator, string endpoint, string info);
+    /// @notice `previous` stays liable for offers that expire before `retiredAt` plus the grace.
+    event NodeSet(address indexed operator, address indexed node, address indexed previous, uint256 retiredAt);
+    event Retired(address indexed operator, Role indexed role);
+
+    struct Registration {
+        Role role;
+        bool active;
+        uint64 registeredAt;
+        address node;
+        string endpoint;
+        string info;
+    }
+
+    /// @notice Registers the caller. A retired operator registers again in the same way.
+    /// @param node Signs for the caller; the caller itself is allowed, another address is recommended.
+    /// @param endpoint URL of a coordinator's agent (required for that role), at most 256 bytes.
+    /// @param info Introduction, at most 2,048 bytes.
+    /// @param nodeConsent The node's signature of `NodeConsent`; may be empty when the node is the caller.
+    function register(
+        Role role,
+        address node,
+        string calldata endpoint,
+        string calldata info,
+        bytes calldata nodeConsent
+    ) external;
+
+    /// @notice Changes the caller's endpoint and introduction.
+    function update(string calldata endpoint, string calldata info) external;
+
+    /// @notice Replaces the caller's node. A former node of the same operator may come back.
+    function setNode(address node, bytes calldata nodeConsent) external;
+
+    /// @notice Leaves the role: no weight from now on. Stake is left by `Staking.undelegate`.
+    function retire() external;
+
+    function registration(address operator) external view returns (Registration memory);
+
+    /// @notice Operator that a node belongs to; zero if none.
+    function operatorOf(address node) external view returns (address);
+
+    /// @notice Node in use; zero if never registered.
+    function nodeOf(address operator) external view returns (address);
+
+    /// @notice Seconds at which a node was replaced; zero while it is in use or unknown.
+    function retiredAt(address node) external view returns (uint256);
+
+    /// @notice Whether `node` may answer for `operator` for messages whose time is `time`: it is in use, or was replaced and `time`
+    /// is not past its retirement plus the grace.
+    function isLiable(address operator, address node, uint256 time) external view returns (bool);
+
+    /// @notice Number of operators that ever registered in a role.
+    function operatorCount(Role role) external view returns (uint256);
+
+    /// @notice A page of operators of a role in the order of their first registration, retired ones included.
+    function operators(Role role, uint256 offset, uint256 limit) external view returns (address[] memory);
+
+    /// @notice EIP-712 domain separator of every message of the network on this chain.
+    function domainSeparator() external view returns (bytes32);
+
+    /// @notice Seconds for which a replaced node stays liable.
+    function nodeGrace() external view returns (uint256);
+}
