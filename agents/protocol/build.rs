@@ -4,24 +4,18 @@
 
 use std::{env, fs, path::Path};
 
-const SOURCES: [&str; 7] = [
-    "Messages.sol",
-    "IStaking.sol",
-    "IRegistry.sol",
-    "IPayments.sol",
-    "ILens.sol",
-    "IFaucet.sol",
-    "ICAI.sol",
-];
+const SOURCES: [&str; 7] =
+    ["Messages.sol", "IStaking.sol", "IRegistry.sol", "IPayments.sol", "ILens.sol", "IFaucet.sol", "ICAI.sol"];
 
 fn main() {
     let interfaces = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/interfaces");
-    let mut joined = String::from("alloy::sol! {\n#![sol(all_derives, extra_derives(serde::Serialize, serde::Deserialize))]\n");
+    let mut joined =
+        String::from("alloy::sol! {\n#![sol(all_derives, extra_derives(serde::Serialize, serde::Deserialize))]\n");
     for name in SOURCES {
         let path = interfaces.join(name);
         println!("cargo::rerun-if-changed={}", path.display());
-        let source = fs::read_to_string(&path)
-            .unwrap_or_else(|e| panic!("cannot read the interface {}: {e}", path.display()));
+        let source =
+            fs::read_to_string(&path).unwrap_or_else(|e| panic!("cannot read the interface {}: {e}", path.display()));
         for line in source.lines() {
             let code = line.trim_start();
             if code.starts_with("pragma ") || code.starts_with("import ") {

@@ -105,12 +105,13 @@ impl fmt::Display for Decimal {
 impl Decimal {
     /// The nearest `f64`.
     pub fn to_f64(&self) -> f64 {
-        self.0.parse().unwrap_or(f64::NAN)
+        // Digits and a point always parse; were that wrong, infinity would fail every limit.
+        self.0.parse().unwrap_or(f64::INFINITY)
     }
 
     /// The nearest `f32`, which is what the programs compute with.
     pub fn to_f32(&self) -> f32 {
-        self.0.parse().unwrap_or(f32::NAN)
+        self.0.parse().unwrap_or(f32::INFINITY)
     }
 }
 

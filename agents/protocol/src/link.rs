@@ -126,7 +126,10 @@ pub struct ResultAnswer {
     pub voucher: Signed<Voucher>,
 }
 
-/// Why a miner gives a lease back; not a fault.
+/// The reason of a [`Decline`] that says: no slot is free just now, but later one may be.
+pub const BUSY: &str = "busy";
+
+/// Why a miner gives a lease back; not a fault. It does not get the task again, unless the reason is [`BUSY`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Decline {
     /// For people and counters.

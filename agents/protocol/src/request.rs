@@ -102,8 +102,7 @@ impl Request {
     /// # Errors
     /// [`RequestError::Malformed`] if it is not a picture's, not canonical, or disagrees with `states`.
     pub fn image_body(&self) -> Result<ImageBody, RequestError> {
-        let body: ImageBody =
-            serde_json::from_slice(&self.body).map_err(|e| RequestError::Malformed(e.to_string()))?;
+        let body: ImageBody = serde_json::from_slice(&self.body).map_err(|e| RequestError::Malformed(e.to_string()))?;
         if body.canonical() != self.body {
             return Err(RequestError::Malformed("the body is not RFC 8785 JSON".to_owned()));
         }

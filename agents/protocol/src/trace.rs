@@ -40,8 +40,10 @@ pub fn output_hash(width: u32, height: u32, rgb: &[u8]) -> Option<B256> {
     for top in (0..height).step_by(TILE_SIDE) {
         for left in (0..width).step_by(TILE_SIDE) {
             let (bottom, right) = ((top + TILE_SIDE).min(height), (left + TILE_SIDE).min(width));
-            let tile: Vec<u8> =
-                (top..bottom).flat_map(|row| &rgb[(row * width + left) * 3..(row * width + right) * 3]).copied().collect();
+            let tile: Vec<u8> = (top..bottom)
+                .flat_map(|row| &rgb[(row * width + left) * 3..(row * width + right) * 3])
+                .copied()
+                .collect();
             tiles.push(leaf_of(Kind::Tile, tiles.len(), &tile));
         }
     }

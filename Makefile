@@ -1,0 +1,54 @@
+# Everything installs itself: Rust, Node and Python 3 are all that must be there.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+export FOUNDRY_DISABLE_NIGHTLY_WARNING := 1
+
+.PHONY: help setup build demo devnet test test-contracts test-agents lint fmt release clean
+
+help: ## What can be made
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: node_modules/.installed vendor/onnxruntime/libonnxruntime.so ## Install the pinned toolchain: Foundry, compiler, libraries, ONNX Runtime
+
+node_modules/.installed: package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error >&2
+	touch $@
+
+vendor/onnxruntime/libonnxruntime.so: tools/fetch-onnxruntime
+	tools/fetch-onnxruntime >&2
+
+build: setup ## Build contracts and agents
+	forge build >&2
+	cargo build --workspace --bins --locked
+
+demo: build ## Run a whole network on a local chain, show what it does, stop it (last line of stdout: one JSON object)
+	@target/debug/cuckoo-devnet demo
+
+devnet: build ## Start the same network and keep it up; prints one JSON line once it is ready
+	@target/debug/cuckoo-devnet up
+
+test: test-contracts test-agents ## Run every test
+
+test-contracts: setup
+	forge test
+
+# The end-to-end tests run the binaries, so those are built first.
+test-agents: build
+	cargo test --workspace --locked
+
+lint: setup ## Check formatting and lints
+	forge fmt --check
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+fmt: setup ## Format everything
+	forge fmt
+	cargo fmt --all
+
+release: setup ## Build the binaries that operators run: target/release/{miner,coordinator}-agent
+	cargo build --release --locked --bin miner-agent --bin coordinator-agent
+
+clean: ## Remove what was built
+	rm -rf out cache broadcast target node_modules vendor

@@ -1,0 +1,292 @@
+//! Settings of `coordinator-agent run`: a TOML file, then the environment, then flags; later ones win.
+
+use alloy::primitives::{B256, U256};
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use cuckoo_protocol::amount::parse_cai;
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::{net::SocketAddr, path::PathBuf};
+use url::Url;
+
+/// Flags of `run`. Each may also stand in the config file under its name with underscores (`rpc_url = ["http://…"]`), or in the
+/// environment with the prefix CUCKOO_ (`CUCKOO_DATA_DIR=/var/lib/cuckoo`).
+#[derive(Args, Debug, Default, Serialize)]
+pub struct Flags {
+    /// TOML file with any of these settings
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+    /// RPC URL of the chain; give several to fail over in this order
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rpc_url: Vec<Url>,
+    /// The network's contracts, as the deployment script wrote them: deployments/<chainid>.json
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deployment: Option<PathBuf>,
+    /// Encrypted keystore of the node key (see `key new`)
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keystore: Option<PathBuf>,
+    /// File with the keystore's password; else CUCKOO_PASSWORD is read
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password_file: Option<PathBuf>,
+    /// Folder for the database, pictures and the transaction journal
+    #[arg(long, value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_dir: Option<PathBuf>,
+    /// Address to serve apps and miners on [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<SocketAddr>,
+    /// URL under which miners reach this agent, as registered on chain; logins are bound to it [default: http://<listen>]
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<Url>,
+    /// Folder of a model to offer work for; only its cuckoo.json is read. Repeatable
+    #[arg(long, value_name = "DIR")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    model: Vec<PathBuf>,
+    /// What a megapixel-step pays, in CAI [default: 1]
+    #[arg(long, value_name = "CAI")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<String>,
+    /// CAI to keep ahead of what each working miner may collect on chain [default: 50]
+    #[arg(long, value_name = "CAI")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel_target: Option<String>,
+    /// SHA-256 (hex) of an API key that apps may use (see `key api`). Repeatable; without any, only loopback may be listened on
+    #[arg(long, value_name = "HEX")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    api_key_hash: Vec<String>,
+    /// Seconds without a sign of life after which a task is offered to another miner [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease_seconds: Option<u64>,
+    /// Seconds for which an offer binds; a lease cannot outlive it [default: 600]
+    #[arg(long, value_name = "SECONDS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offer_seconds: Option<u64>,
+    /// Tasks that may wait before apps are told to come back later [default: 1000]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue_limit: Option<usize>,
+    /// Address to serve Prometheus metrics on [default: none]
+    #[arg(long, value_name = "ADDR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<SocketAddr>,
+}
+
+/// All settings, before amounts and hashes are parsed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    #[serde(deserialize_with = "one_or_many")]
+    rpc_url: Vec<Url>,
+    deployment: PathBuf,
+    keystore: PathBuf,
+    password_file: Option<PathBuf>,
+    data_dir: PathBuf,
+    listen: SocketAddr,
+    origin: Option<Url>,
+    #[serde(deserialize_with = "one_or_many")]
+    model: Vec<PathBuf>,
+    price: String,
+    channel_target: String,
+    #[serde(default, deserialize_with = "one_or_many")]
+    api_key_hash: Vec<String>,
+    lease_seconds: u64,
+    offer_seconds: u64,
+    queue_limit: usize,
+    metrics: Option<SocketAddr>,
+}
+
+/// Lets a repeatable setting stand as one value, which is how the environment gives it.
+fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany<T> {
+        Many(Vec<T>),
+        One(T),
+    }
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::Many(values) => values,
+        OneOrMany::One(value) => vec![value],
+    })
+}
+
+/// What is used where nothing was said.
+#[derive(Serialize)]
+struct Defaults {
+    listen: &'static str,
+    price: &'static str,
+    channel_target: &'static str,
+    lease_seconds: u64,
+    offer_seconds: u64,
+    queue_limit: usize,
+}
+
+/// Checked settings.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Config {
+    pub rpc_urls: Vec<Url>,
+    pub deployment: PathBuf,
+    pub keystore: PathBuf,
+    pub password_file: Option<PathBuf>,
+    pub data_dir: PathBuf,
+    pub listen: SocketAddr,
+    pub origin: String,
+    pub models: Vec<PathBuf>,
+    /// Wei a megapixel-step.
+    pub price: U256,
+    /// Wei.
+    pub channel_target: U256,
+    pub api_key_hashes: Vec<B256>,
+    pub lease_seconds: u64,
+    pub offer_seconds: u64,
+    pub queue_limit: usize,
+    pub metrics: Option<SocketAddr>,
+}
+
+impl Flags {
+    /// Merges file, environment and flags.
+    ///
+    /// # Errors
+    /// The first setting that is missing or malformed, and where it came from.
+    pub fn load(self) -> Result<Config> {
+        let defaults = Defaults {
+            listen: "127.0.0.1:8080",
+            price: "1",
+            channel_target: "50",
+            lease_seconds: 30,
+            offer_seconds: 600,
+            queue_limit: 1000,
+        };
+        let mut figment = Figment::from(Serialized::defaults(defaults));
+        if let Some(path) = &self.config {
+            ensure!(path.is_file(), "there is no config file {}", path.display());
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        // The password is the keystore's business, and must not end up in a dump of the settings.
+        let environment = Env::prefixed("CUCKOO_").ignore(&["password"]);
+        let raw: Raw = figment
+            .merge(environment)
+            .merge(Serialized::defaults(self))
+            .extract()
+            .context("the settings are incomplete: give each as a flag, in CUCKOO_<FLAG> or in the config file")?;
+        raw.check()
+    }
+}
+
+impl Raw {
+    fn check(self) -> Result<Config> {
+        ensure!(!self.rpc_url.is_empty(), "--rpc-url is needed: where the chain is");
+        ensure!(!self.model.is_empty(), "--model is needed: the folder of a model to offer work for");
+        if self.api_key_hash.is_empty() && !self.listen.ip().is_loopback() {
+            bail!("--api-key-hash is needed when listening on {}: anybody could spend your CAI", self.listen);
+        }
+        ensure!(
+            (1..=3600).contains(&self.lease_seconds) && self.lease_seconds <= self.offer_seconds,
+            "--lease-seconds must lie between 1 and 3600 and not exceed --offer-seconds"
+        );
+        let amount = |flag: &str, text: &str| parse_cai(text).map_err(|e| anyhow::anyhow!("{flag}: {e}"));
+        let hash = |text: &String| {
+            text.parse::<B256>().with_context(|| format!("--api-key-hash: {text:?} is no SHA-256 in hex"))
+        };
+        let origin = match self.origin {
+            Some(url) => url.origin().ascii_serialization(),
+            None => format!("http://{}", self.listen),
+        };
+        Ok(Config {
+            price: amount("--price", &self.price)?,
+            channel_target: amount("--channel-target", &self.channel_target)?,
+            api_key_hashes: self.api_key_hash.iter().map(hash).collect::<Result<_>>()?,
+            rpc_urls: self.rpc_url,
+            deployment: self.deployment,
+            keystore: self.keystore,
+            password_file: self.password_file,
+            data_dir: self.data_dir,
+            listen: self.listen,
+            origin,
+            models: self.model,
+            lease_seconds: self.lease_seconds,
+            offer_seconds: self.offer_seconds,
+            queue_limit: self.queue_limit,
+            metrics: self.metrics,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory, FromArgMatches, Parser};
+    use figment::Jail;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        flags: Flags,
+    }
+
+    const FILE: &str = r#"
+        rpc_url = ["http://file:1", "http://file:2"]
+        deployment = "d.json"
+        keystore = "k.json"
+        data_dir = "file"
+        model = "m"
+        price = "2"
+        lease_seconds = 5
+    "#;
+
+    fn load(arguments: &[&str]) -> Result<Config> {
+        let matches = Cli::command().get_matches_from([&["x", "--config", "c.toml"], arguments].concat());
+        Cli::from_arg_matches(&matches).unwrap().flags.load()
+    }
+
+    #[test]
+    #[allow(clippy::result_large_err)]
+    fn flags_win_over_the_environment_and_that_over_the_file() {
+        Jail::expect_with(|jail| {
+            jail.create_file("c.toml", FILE)?;
+            let config = load(&[]).unwrap();
+            assert_eq!((config.rpc_urls.len(), config.price, config.lease_seconds), (2, parse_cai("2").unwrap(), 5));
+            assert_eq!(config.origin, "http://127.0.0.1:8080");
+
+            jail.set_env("CUCKOO_DATA_DIR", "environment");
+            jail.set_env("CUCKOO_RPC_URL", "http://environment:1");
+            jail.set_env("CUCKOO_PASSWORD", "not a setting");
+            let config = load(&["--data-dir", "flag"]).unwrap();
+            assert_eq!((config.rpc_urls[0].as_str(), config.data_dir), ("http://environment:1/", "flag".into()));
+            Ok(())
+        });
+    }
+
+    #[test]
+    #[allow(clippy::result_large_err)]
+    fn bad_settings_are_refused_with_what_to_do() {
+        Jail::expect_with(|jail| {
+            jail.create_file("c.toml", FILE)?;
+            for (arguments, says) in [
+                (&["--price", "cheap"][..], "--price"),
+                (&["--listen", "0.0.0.0:8080"], "--api-key-hash is needed"),
+                (&["--api-key-hash", "secret"], "--api-key-hash"),
+                (&["--lease-seconds", "900"], "--lease-seconds"),
+            ] {
+                let error = format!("{:#}", load(arguments).unwrap_err());
+                assert!(error.contains(says), "{error}");
+            }
+            jail.create_file("c.toml", &format!("{FILE}\nsilly = 1"))?;
+            assert!(format!("{:#}", load(&[]).unwrap_err()).contains("silly"));
+            jail.create_file("c.toml", "price = \"1\"")?;
+            assert!(format!("{:#}", load(&[]).unwrap_err()).contains("rpc_url"));
+            Ok(())
+        });
+    }
+}

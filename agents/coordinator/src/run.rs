@@ -1,0 +1,117 @@
+//! `coordinator-agent run`: starts everything in order, and stops it.
+
+use crate::{
+    api, catalogue::Catalogue, config::Config, coordinator::Coordinator, funding, link, session::SESSION_SECONDS,
+    store::Store,
+};
+use alloy::primitives::Address;
+use anyhow::{Context, Result, bail};
+use axum::Router;
+use cuckoo_chain::{Chain, keystore, sender::Sender, view, view::View};
+use cuckoo_protocol::{contracts::Role, deployment::Deployment};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use std::{sync::Arc, time::Duration};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::{cors::CorsLayer, trace::TraceLayer};
+
+/// How long callers may finish once a stop was asked for.
+const LAST_CALLS: Duration = Duration::from_secs(3);
+
+/// Runs until `shutdown`.
+///
+/// # Errors
+/// Whatever keeps the agent from starting, with what to do about it.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<()> {
+    let catalogue = Catalogue::load(&config.models, config.price)?;
+    let deployment = read_deployment(&config)?;
+    let password = keystore::read_password(config.password_file.as_deref())?;
+    let node = keystore::load(&config.keystore, &password)?;
+    drop(password);
+    let store = Store::open(&config.data_dir).await?;
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!("cannot listen on {}: is another agent running? choose another --listen", config.listen)
+    })?;
+    if let Some(address) = config.metrics {
+        PrometheusBuilder::new()
+            .with_http_listener(address)
+            .install()
+            .context("cannot serve metrics: see --metrics")?;
+    }
+    for offered in catalogue.iter() {
+        tracing::info!(model = offered.manifest.name, id = %offered.model_id, "offering work");
+    }
+
+    let chain = Chain::connect(config.rpc_urls.clone(), deployment, shutdown.clone()).await?;
+    let view = view::follow(&chain, shutdown.clone()).await?;
+    let sender = Sender::open(&chain, node.clone(), config.data_dir.join("transactions.json")).await?;
+    let operator = own_operator(&view, node.address(), &shutdown).await?;
+    tracing::info!(%operator, node = %node.address(), origin = config.origin, "coordinator is registered");
+    let endpoint = view.snapshot().operator(operator).map(|o| o.endpoint.trim_end_matches('/').to_owned());
+    if endpoint.as_deref() != Some(config.origin.as_str()) {
+        tracing::warn!(
+            ?endpoint,
+            origin = config.origin,
+            "the registered endpoint is not --origin: miners will not find this agent"
+        );
+    }
+
+    let coordinator = Coordinator::resume(config, chain, view, store, catalogue, operator, node).await?;
+    let coordinator = Arc::new(coordinator);
+    let dispatch = tokio::spawn({
+        let (coordinator, shutdown) = (coordinator.clone(), shutdown.clone());
+        async move { coordinator.run(shutdown).await }
+    });
+    let funding = tokio::spawn({
+        let (coordinator, shutdown) = (coordinator.clone(), shutdown.clone());
+        async move { funding::run(&coordinator, &sender, shutdown).await }
+    });
+
+    let app = Router::new()
+        .merge(api::router())
+        .merge(link::router())
+        // Apps and the staking page run in browsers on other origins; keys are sent in a header, never as cookies.
+        .layer(CorsLayer::permissive())
+        .layer(TraceLayer::new_for_http())
+        .with_state(coordinator);
+    tracing::info!(listen = %listener.local_addr()?, session_seconds = SESSION_SECONDS, "ready for apps and miners");
+    let serving = axum::serve(listener, app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    tokio::select! {
+        served = serving => served.context("the HTTP server stopped")?,
+        // Parked claims and waiting apps would hold the server for minutes; all that matters is in the store.
+        () = async { shutdown.cancelled().await; tokio::time::sleep(LAST_CALLS).await } => {}
+    }
+    dispatch.await.context("dispatch stopped")?;
+    funding.abort();
+    tracing::info!("stopped; open tasks go on after the next start");
+    Ok(())
+}
+
+fn read_deployment(config: &Config) -> Result<Deployment> {
+    let path = config.deployment.display();
+    let json = std::fs::read(&config.deployment)
+        .with_context(|| format!("cannot read {path}: --deployment wants deployments/<chainid>.json"))?;
+    serde_json::from_slice(&json).with_context(|| format!("{path} is no deployment file"))
+}
+
+/// The operator whose coordinator node this is; waits until it is registered.
+async fn own_operator(view: &View, node: Address, shutdown: &CancellationToken) -> Result<Address> {
+    let mut changes = view.subscribe();
+    let mut told = false;
+    loop {
+        let snapshot = view.snapshot();
+        match snapshot.by_node(node) {
+            Some(operator) if operator.role == Role::Coordinator => return Ok(operator.operator),
+            Some(operator) => bail!("{node} is the node of {}, which is registered as a miner", operator.operator),
+            None if !told => {
+                tracing::warn!(%node, "this node is not registered: stake more than the minimum and run `coordinator-agent register`; waiting");
+                told = true;
+            }
+            None => {}
+        }
+        tokio::select! {
+            changed = changes.changed() => changed.context("the chain is no longer followed")?,
+            () = shutdown.cancelled() => bail!("stopped before this node was registered"),
+        }
+    }
+}

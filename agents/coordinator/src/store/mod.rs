@@ -1,0 +1,217 @@
+//! The coordinator's memory: SQLite, so that a restart loses no accepted task and owes what it owed.
+//!
+//! One connection writes, several read. A commit is on disk before it is answered (`synchronous = FULL`): results are paid.
+
+mod leases;
+mod tasks;
+
+pub use leases::{Accepted, LeaseRecord, Over};
+pub use tasks::{Inserted, NewTask, TaskRecord};
+
+use alloy::primitives::{Address, B256, Bytes, U256};
+use sqlx::{
+    Row, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use uuid::Uuid;
+
+/// Failures of the database. Nothing that was answered before is lost.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Of SQLite: the disk is full, the file is locked or damaged.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A file beside the database.
+    #[error("cannot write {path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A row that this program did not write.
+    #[error("the database holds a malformed {0}")]
+    Malformed(&'static str),
+}
+
+/// Handle on the database and the folder of pictures beside it; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    outputs: PathBuf,
+}
+
+impl Store {
+    /// Opens or creates `coordinator.db` in `folder`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open(folder: &Path) -> Result<Self, StoreError> {
+        let outputs = folder.join("outputs");
+        std::fs::create_dir_all(&outputs).map_err(|source| StoreError::File { path: outputs.clone(), source })?;
+        let options = SqliteConnectOptions::new()
+            .filename(folder.join("coordinator.db"))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10));
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        sqlx::raw_sql(include_str!("schema.sql")).execute(&writer).await?;
+        let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
+        Ok(Self { writer, readers, outputs })
+    }
+
+    /// Key of the MACs of nonces and session tokens: made once, so that sessions survive a restart.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn session_key(&self) -> Result<[u8; 64], StoreError> {
+        let fresh: [u8; 64] = rand::random();
+        let row = sqlx::query(
+            "INSERT INTO meta (key, value) VALUES ('session_key', ?) ON CONFLICT (key) DO UPDATE SET value = value RETURNING value",
+        )
+        .bind(fresh.to_vec())
+        .fetch_one(&self.writer)
+        .await?;
+        row.try_get::<Vec<u8>, _>(0)?.try_into().map_err(|_| StoreError::Malformed("session key"))
+    }
+
+    /// The secret of `day`'s draws, made on first use; `None` if `create` is false and there was none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn draw_secret(&self, day: u64, create: bool) -> Result<Option<B256>, StoreError> {
+        let stored = self.stored_secret(day).await?;
+        if stored.is_none() && create {
+            sqlx::query("INSERT INTO secrets (day, secret) VALUES (?, ?) ON CONFLICT (day) DO NOTHING")
+                .bind(day as i64)
+                .bind(rand::random::<[u8; 32]>().to_vec())
+                .execute(&self.writer)
+                .await?;
+            return self.stored_secret(day).await;
+        }
+        Ok(stored)
+    }
+
+    async fn stored_secret(&self, day: u64) -> Result<Option<B256>, StoreError> {
+        let row = sqlx::query("SELECT secret FROM secrets WHERE day = ?")
+            .bind(day as i64)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(|row| hash(&row, "secret")).transpose()
+    }
+
+    /// The number of the next draw.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn next_sequence(&self) -> Result<u64, StoreError> {
+        let row =
+            sqlx::query("SELECT COALESCE(MAX(sequence) + 1, 0) AS next FROM draws").fetch_one(&self.writer).await?;
+        Ok(row.try_get::<i64, _>("next")?.unsigned_abs())
+    }
+
+    /// All that is owed to `miner` since their channel began, in wei, and the number of its accepted results.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn channel(&self, miner: Address) -> Result<(U256, u64), StoreError> {
+        let row = sqlx::query("SELECT cumulative, served FROM channels WHERE miner = ?")
+            .bind(miner.as_slice())
+            .fetch_optional(&self.readers)
+            .await?;
+        match row {
+            Some(row) => Ok((wei(&row, "cumulative")?, row.try_get::<i64, _>("served")?.unsigned_abs())),
+            None => Ok((U256::ZERO, 0)),
+        }
+    }
+
+    /// Everybody who is owed anything, with the amount since the channel began.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn channels(&self) -> Result<Vec<(Address, U256)>, StoreError> {
+        let rows = sqlx::query("SELECT miner, cumulative FROM channels").fetch_all(&self.readers).await?;
+        rows.iter().map(|row| Ok((address(row, "miner")?, wei(row, "cumulative")?))).collect()
+    }
+
+    /// Raises what is owed to `miner` to `cumulative`, which its own voucher proves: a restored backup must not pay less.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn raise_channel(&self, miner: Address, cumulative: U256) -> Result<(), StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        let row = sqlx::query("SELECT cumulative FROM channels WHERE miner = ?")
+            .bind(miner.as_slice())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let known = row.map(|row| wei(&row, "cumulative")).transpose()?.unwrap_or_default();
+        if cumulative > known {
+            sqlx::query(
+                "INSERT INTO channels (miner, cumulative) VALUES (?, ?) ON CONFLICT (miner) DO UPDATE SET cumulative = excluded.cumulative",
+            )
+            .bind(miner.as_slice())
+            .bind(cumulative.to_string())
+            .execute(&mut *transaction)
+            .await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// The file of the picture that a lease's result brought.
+    pub fn output_path(&self, lease: &str) -> PathBuf {
+        self.outputs.join(format!("{lease}.png"))
+    }
+
+    /// Puts a picture on disk, whole or not at all.
+    ///
+    /// # Errors
+    /// [`StoreError::File`].
+    pub async fn write_output(&self, lease: &str, png: Bytes) -> Result<(), StoreError> {
+        let (path, partial) = (self.output_path(lease), self.outputs.join(format!("{lease}.{}", Uuid::now_v7())));
+        let target = path.clone();
+        let written = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
+            let mut file = std::fs::File::create(&partial)?;
+            std::io::Write::write_all(&mut file, &png)?;
+            file.sync_all()?;
+            std::fs::rename(&partial, &target)
+        })
+        .await
+        .unwrap_or_else(|e| Err(std::io::Error::other(e)));
+        written.map_err(|source| StoreError::File { path, source })
+    }
+
+    /// Drops the picture of a result that came too late.
+    pub async fn drop_output(&self, lease: &str) {
+        // A file left behind costs some disk, nothing else.
+        let _ = tokio::fs::remove_file(self.output_path(lease)).await;
+    }
+}
+
+/// Unix milliseconds of now.
+pub fn now_millis() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as i64)
+}
+
+fn bytes(row: &SqliteRow, column: &'static str) -> Result<Vec<u8>, StoreError> {
+    Ok(row.try_get(column)?)
+}
+
+fn hash(row: &SqliteRow, column: &'static str) -> Result<B256, StoreError> {
+    B256::try_from(bytes(row, column)?.as_slice()).map_err(|_| StoreError::Malformed(column))
+}
+
+fn address(row: &SqliteRow, column: &'static str) -> Result<Address, StoreError> {
+    Address::try_from(bytes(row, column)?.as_slice()).map_err(|_| StoreError::Malformed(column))
+}
+
+fn wei(row: &SqliteRow, column: &'static str) -> Result<U256, StoreError> {
+    let text: String = row.try_get(column)?;
+    U256::from_str_radix(&text, 10).map_err(|_| StoreError::Malformed(column))
+}

@@ -1,0 +1,71 @@
+-- Amounts are wei as decimal text (SQLite has no 256-bit integers); times are Unix milliseconds unless a name says seconds.
+
+CREATE TABLE IF NOT EXISTS meta (
+    key   TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS tasks (
+    id          TEXT PRIMARY KEY,
+    model       TEXT NOT NULL,
+    model_id    BLOB NOT NULL,
+    request     BLOB NOT NULL,
+    price       TEXT NOT NULL,
+    unit_price  TEXT NOT NULL,
+    status      TEXT NOT NULL,
+    error       TEXT,
+    idempotency BLOB UNIQUE,
+    body_hash   BLOB NOT NULL,
+    lease       TEXT,
+    created     INTEGER NOT NULL,
+    updated     INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS tasks_open ON tasks (status) WHERE status IN ('queued', 'leased');
+
+-- One offer to one miner. `over` says why a lease ended: expired, declined, busy or undelivered;
+-- accepted or lost (another's result won); failed or cancelled with its task.
+CREATE TABLE IF NOT EXISTS leases (
+    id            TEXT PRIMARY KEY,
+    task          TEXT NOT NULL REFERENCES tasks (id),
+    miner         BLOB NOT NULL,
+    node          BLOB NOT NULL,
+    price         TEXT NOT NULL,
+    expiry        INTEGER NOT NULL,
+    offer_hash    BLOB NOT NULL UNIQUE,
+    signature     BLOB NOT NULL,
+    over          TEXT,
+    created       INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS leases_of_task ON leases (task);
+
+CREATE TABLE IF NOT EXISTS results (
+    task        TEXT PRIMARY KEY REFERENCES tasks (id),
+    lease       TEXT NOT NULL UNIQUE REFERENCES leases (id),
+    trace_root  BLOB NOT NULL,
+    states      INTEGER NOT NULL,
+    output_hash BLOB NOT NULL,
+    signature   BLOB NOT NULL,
+    accepted    INTEGER NOT NULL
+) STRICT;
+
+-- All that this coordinator owes a miner since their channel began.
+CREATE TABLE IF NOT EXISTS channels (
+    miner      BLOB PRIMARY KEY,
+    cumulative TEXT NOT NULL,
+    served     INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- A secret serves one day of draws; its hash is public at once, itself when the day is over.
+CREATE TABLE IF NOT EXISTS secrets (
+    day    INTEGER PRIMARY KEY,
+    secret BLOB NOT NULL
+) STRICT;
+
+-- `candidates` is a row of 52-byte records: a miner's address and its weight, big-endian, sorted by address.
+CREATE TABLE IF NOT EXISTS draws (
+    sequence   INTEGER PRIMARY KEY,
+    day        INTEGER NOT NULL,
+    task       TEXT NOT NULL,
+    chosen     BLOB NOT NULL,
+    candidates BLOB NOT NULL
+) STRICT;
