@@ -1,0 +1,27 @@
+//! Runs the network's models with ONNX Runtime and leaves a trace that others can check step by step.
+//!
+//! [`Package::open`] checks a model's files, [`Model::load`] puts them on a [`Device`], [`Model::generate`] runs a request and
+//! keeps every state, [`Model::check`] runs transitions of somebody else's trace again.
+
+mod audit;
+mod error;
+mod image;
+mod model;
+mod network;
+pub mod noise;
+mod package;
+mod program;
+pub mod runtime;
+pub mod scheduler;
+mod state;
+mod tokenizer;
+
+pub use crate::image::Image;
+pub use audit::{Deviation, Transition};
+pub use error::InferenceError;
+pub use model::{Generation, Model};
+pub use package::{MANIFEST, Package, PackageError};
+pub use program::Run;
+pub use runtime::Device;
+pub use state::State;
+pub use tokenizer::Tokenizer;

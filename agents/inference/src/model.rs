@@ -1,0 +1,140 @@
+//! A package loaded on a device: it generates, and it checks what others generated.
+
+use crate::{
+    audit::{Deviation, Transition, compare},
+    error::InferenceError,
+    image::Image,
+    package::Package,
+    program::{self, Program, Run},
+    runtime::Device,
+    state::State,
+};
+use alloy::primitives::B256;
+use cuckoo_protocol::{body::ImageBody, manifest::Manifest, trace};
+use std::ops::ControlFlow;
+
+/// A loaded model. It runs one request at a time.
+pub struct Model {
+    manifest: Manifest,
+    program: Box<dyn Program>,
+}
+
+/// What a request became: its trace and its output.
+#[derive(Clone, Debug)]
+pub struct Generation {
+    /// s₀ to s_N.
+    pub states: Vec<State>,
+    /// The output.
+    pub image: Image,
+}
+
+impl Model {
+    /// Loads a package and runs one step of a default request, so that whatever does not fit together is found now and not
+    /// in a paid task.
+    ///
+    /// # Errors
+    /// [`InferenceError`].
+    pub fn load(package: &Package, device: &Device) -> Result<Self, InferenceError> {
+        let manifest = package.manifest().clone();
+        let mut program = program::load(package, device)?;
+        {
+            let mut run = program.open(&manifest.default_body(String::new()))?;
+            let before = run.init()?;
+            let after = run.step(0, &before)?;
+            run.finish(&after)?;
+        }
+        Ok(Self { manifest, program })
+    }
+
+    /// The manifest of the package.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Runs a request. `progress` is called with the steps done and the steps of the request, before the first and after
+    /// each; a break stops the request there.
+    ///
+    /// # Errors
+    /// [`InferenceError::Body`] for what the manifest does not allow, [`InferenceError::NonFinite`] if the result could
+    /// not be checked, [`InferenceError::Cancelled`], or what went wrong.
+    pub fn generate(
+        &mut self,
+        body: &ImageBody,
+        progress: &mut dyn FnMut(u32, u32) -> ControlFlow<()>,
+    ) -> Result<Generation, InferenceError> {
+        let steps = body.steps;
+        let mut report = |done| match progress(done, steps) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(InferenceError::Cancelled { done, steps }),
+        };
+        let mut run = self.open(body)?;
+        report(0)?;
+        let mut state = run.init()?;
+        let mut states = Vec::with_capacity(steps as usize + 1);
+        for k in 0..steps {
+            let next = run.step(k, &state)?;
+            if !next.is_finite() {
+                return Err(InferenceError::NonFinite { what: format!("state {}", k + 1) });
+            }
+            states.push(std::mem::replace(&mut state, next));
+            report(k + 1)?;
+        }
+        let image = run.finish(&state)?;
+        states.push(state);
+        Ok(Generation { states, image })
+    }
+
+    /// Opens a request that the manifest allows, to run its transitions one by one.
+    ///
+    /// # Errors
+    /// [`InferenceError::Body`] for what the manifest does not allow, or what went wrong.
+    pub fn open<'a>(&'a mut self, body: &ImageBody) -> Result<Box<dyn Run + 'a>, InferenceError> {
+        self.manifest.check(body)?;
+        self.program.open(body)
+    }
+
+    /// Runs transitions of a request again, each from the state that was claimed before it, and measures how far the
+    /// claims after them are off. Whether that is within the manifest's tolerance says [`Deviation::within`].
+    ///
+    /// # Errors
+    /// [`InferenceError`] if a transition cannot be run, or is none of this request.
+    pub fn check(
+        &mut self,
+        body: &ImageBody,
+        transitions: &[Transition<'_>],
+    ) -> Result<Vec<Deviation>, InferenceError> {
+        let floor = self.manifest.tolerance.floor.to_f64();
+        let mut run = self.open(body)?;
+        transitions.iter().map(|transition| compare(&mut *run, transition, floor)).collect()
+    }
+}
+
+impl Generation {
+    /// The root over the states, which the miner signs.
+    pub fn trace_root(&self) -> B256 {
+        let states: Vec<Vec<u8>> = self.states.iter().map(State::to_bytes).collect();
+        trace::trace_root(&states)
+    }
+
+    /// The root over the output, which the miner signs.
+    ///
+    /// # Errors
+    /// [`InferenceError::Image`] if the picture is not of its own size.
+    pub fn output_hash(&self) -> Result<B256, InferenceError> {
+        let Image { width, height, rgb } = &self.image;
+        trace::output_hash(*width, *height, rgb).ok_or_else(|| self.image.wrong_length())
+    }
+
+    /// Number of states: N + 1.
+    pub fn states_count(&self) -> u32 {
+        self.states.len() as u32
+    }
+
+    /// The output as a PNG file.
+    ///
+    /// # Errors
+    /// As [`Image::png`].
+    pub fn png(&self) -> Result<Vec<u8>, InferenceError> {
+        self.image.png()
+    }
+}

@@ -1,0 +1,191 @@
+//! One ONNX file of a package, opened for the sizes that it is run with.
+
+use crate::{
+    error::InferenceError,
+    package::Package,
+    runtime::{self, Device, Placement},
+};
+use ort::{
+    session::{Session, SessionInputValue},
+    value::{Outlet, TensorElementType, TensorRef, ValueType},
+};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, VecDeque},
+    path::PathBuf,
+};
+
+/// Sessions kept open: with and without guidance (batches of two and one) of the size in use.
+const KEPT: usize = 2;
+
+/// A network of a package.
+pub(crate) struct Network {
+    part: &'static str,
+    path: PathBuf,
+    device: Device,
+    placement: Placement,
+    inputs: Vec<Input>,
+    /// Open sessions by the sizes they are fixed to, latest used first.
+    sessions: VecDeque<(BTreeMap<String, i64>, Session)>,
+}
+
+/// An input as the file declares it.
+pub(crate) struct Input {
+    name: String,
+    element: TensorElementType,
+    /// −1 where any size goes.
+    dimensions: Vec<i64>,
+    /// Names of the dimensions that any size goes for; those of one name have one size.
+    symbols: Vec<String>,
+}
+
+/// Values for an input, C order.
+pub(crate) enum Values<'a> {
+    F32(Cow<'a, [f32]>),
+    I32(Vec<i32>),
+    I64(Vec<i64>),
+}
+
+impl Values<'_> {
+    fn element(&self) -> TensorElementType {
+        match self {
+            Self::F32(_) => TensorElementType::Float32,
+            Self::I32(_) => TensorElementType::Int32,
+            Self::I64(_) => TensorElementType::Int64,
+        }
+    }
+
+    fn tensor(&self, shape: &[usize]) -> ort::Result<SessionInputValue<'_>> {
+        Ok(match self {
+            Self::F32(values) => TensorRef::from_array_view((shape.to_vec(), &**values))?.into(),
+            Self::I32(values) => TensorRef::from_array_view((shape.to_vec(), &**values))?.into(),
+            Self::I64(values) => TensorRef::from_array_view((shape.to_vec(), &**values))?.into(),
+        })
+    }
+}
+
+/// What goes into an input: its name, shape and values.
+pub(crate) type Feed<'a> = (&'static str, Vec<usize>, Values<'a>);
+
+impl Network {
+    /// Looks at `part`/model.onnx, which must have exactly the inputs named. Sessions are opened when sizes are known.
+    pub(crate) fn load(
+        package: &Package,
+        part: &'static str,
+        device: &Device,
+        placement: Placement,
+        names: &[&str],
+    ) -> Result<Self, InferenceError> {
+        let path = package.locate(&format!("{part}/model.onnx"))?;
+        let session = runtime::inspect(part, &path)?;
+        if session.outputs().is_empty() {
+            return Err(InferenceError::unfit(part, "it has no output"));
+        }
+        let inputs = session.inputs().iter().map(|outlet| Input::new(part, outlet)).collect::<Result<Vec<_>, _>>()?;
+        let mut found: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
+        let mut wanted = names.to_vec();
+        found.sort_unstable();
+        wanted.sort_unstable();
+        if found != wanted {
+            let reason = format!("its inputs are {}, not {}", found.join(", "), wanted.join(", "));
+            return Err(InferenceError::unfit(part, reason));
+        }
+        Ok(Self { part, path, device: device.clone(), placement, inputs, sessions: VecDeque::new() })
+    }
+
+    /// The input of that name.
+    pub(crate) fn input(&self, name: &str) -> Result<&Input, InferenceError> {
+        let missing = || InferenceError::unfit(self.part, format!("it has no input {name}"));
+        self.inputs.iter().find(|input| input.name == name).ok_or_else(missing)
+    }
+
+    /// Runs the network and returns the values of its first output, which must have `shape`.
+    pub(crate) fn run(&mut self, feeds: &[Feed<'_>], shape: &[usize]) -> Result<Vec<f32>, InferenceError> {
+        let sizes = self.sizes(feeds)?;
+        let part = self.part;
+        let session = self.session(sizes)?;
+        let mut run = || -> ort::Result<Option<Result<Vec<f32>, Vec<i64>>>> {
+            let tensors = feeds
+                .iter()
+                .map(|(name, shape, values)| Ok((*name, values.tensor(shape)?)))
+                .collect::<ort::Result<Vec<(&str, SessionInputValue<'_>)>>>()?;
+            let outputs = session.run(tensors)?;
+            let Some(output) = outputs.values().next() else { return Ok(None) };
+            let (found, values) = output.try_extract_tensor::<f32>()?;
+            let fits = found.iter().map(|&size| size as usize).eq(shape.iter().copied());
+            Ok(Some(if fits { Ok(values.to_vec()) } else { Err(found.to_vec()) }))
+        };
+        match run().map_err(|e| InferenceError::Run { part: part.into(), reason: e.to_string() })? {
+            Some(Ok(values)) => Ok(values),
+            Some(Err(found)) => Err(InferenceError::unfit(part, format!("its output is {found:?}, not {shape:?}"))),
+            None => Err(InferenceError::unfit(part, "it gave no output")),
+        }
+    }
+
+    /// The size of each symbolic dimension, found by holding the feeds against the declared inputs.
+    fn sizes(&self, feeds: &[Feed<'_>]) -> Result<BTreeMap<String, i64>, InferenceError> {
+        let mut sizes = BTreeMap::new();
+        for (name, shape, values) in feeds {
+            let input = self.input(name)?;
+            let fits = input.dimensions.len() == shape.len()
+                && input.dimensions.iter().zip(shape).all(|(&declared, &size)| declared < 0 || declared == size as i64);
+            if !fits || values.element() != input.element {
+                let (declared, element) = (&input.dimensions, input.element);
+                let reason = format!("its input {name} is {element} {declared:?}, which cannot hold {shape:?}");
+                return Err(InferenceError::unfit(self.part, reason));
+            }
+            for ((symbol, &size), &declared) in input.symbols.iter().zip(shape).zip(&input.dimensions) {
+                let new = declared < 0 && !symbol.is_empty();
+                if new && sizes.insert(symbol.clone(), size as i64).is_some_and(|other| other != size as i64) {
+                    return Err(InferenceError::unfit(self.part, format!("its dimension {symbol} has two sizes")));
+                }
+            }
+        }
+        Ok(sizes)
+    }
+
+    /// The session fixed to `sizes`, opened if need be.
+    fn session(&mut self, sizes: BTreeMap<String, i64>) -> Result<&mut Session, InferenceError> {
+        if let Some(at) = self.sessions.iter().position(|(fixed, _)| *fixed == sizes) {
+            self.sessions.swap(0, at);
+        } else {
+            self.sessions.truncate(KEPT - 1);
+            let open = || runtime::open(self.part, &self.path, &self.device, self.placement, &sizes);
+            let session = match open() {
+                // The device's memory may hold one but not two.
+                Err(_) if !self.sessions.is_empty() => {
+                    self.sessions.clear();
+                    open()?
+                }
+                opened => opened?,
+            };
+            self.sessions.push_front((sizes, session));
+        }
+        Ok(&mut self.sessions[0].1)
+    }
+}
+
+impl Input {
+    fn new(part: &str, outlet: &Outlet) -> Result<Self, InferenceError> {
+        let ValueType::Tensor { ty, shape, dimension_symbols } = outlet.dtype() else {
+            return Err(InferenceError::unfit(part, format!("its input {} is no tensor", outlet.name())));
+        };
+        let (dimensions, symbols) = (shape.to_vec(), dimension_symbols.to_vec());
+        Ok(Self { name: outlet.name().to_owned(), element: *ty, dimensions, symbols })
+    }
+
+    /// Number of dimensions.
+    pub(crate) fn rank(&self) -> usize {
+        self.dimensions.len()
+    }
+
+    /// The size of dimension `axis`, None where any goes.
+    pub(crate) fn size(&self, axis: usize) -> Option<usize> {
+        self.dimensions.get(axis).and_then(|&size| usize::try_from(size).ok())
+    }
+
+    /// The type of its values.
+    pub(crate) fn element(&self) -> TensorElementType {
+        self.element
+    }
+}

@@ -1,0 +1,60 @@
+//! Programs: what a model does with a request, cut into transitions that anyone can run again alone.
+//!
+//! A new program is a file beside this one and its line in [`PROGRAMS`].
+
+mod diffusion;
+
+use crate::{error::InferenceError, image::Image, package::Package, runtime::Device, state::State};
+use cuckoo_protocol::body::ImageBody;
+
+/// Loads a package for a device.
+type Load = fn(&Package, &Device) -> Result<Box<dyn Program>, InferenceError>;
+
+/// All programs, by the name that manifests use.
+const PROGRAMS: &[(&str, Load)] = &[("diffusion/text-to-image", diffusion::load)];
+
+/// A loaded program.
+pub trait Program: Send {
+    /// Opens the program for a request that the manifest allows. What all steps share is computed here, once.
+    ///
+    /// # Errors
+    /// [`InferenceError`] if the request cannot be run.
+    fn open<'a>(&'a mut self, body: &ImageBody) -> Result<Box<dyn Run + 'a>, InferenceError>;
+}
+
+/// A program opened for a request. Each transition depends on the request and the state before it, on nothing else.
+pub trait Run {
+    /// Values in each tensor of a state.
+    fn lengths(&self) -> &[usize];
+
+    /// Transition 0: the state s₀, bit for bit alike on every machine.
+    ///
+    /// # Errors
+    /// [`InferenceError`].
+    fn init(&mut self) -> Result<State, InferenceError>;
+
+    /// Step `k` from 0, which is transition k + 1: the state sₖ₊₁ after sₖ.
+    ///
+    /// # Errors
+    /// [`InferenceError`], also for a state of another size or a `k` past the last step.
+    fn step(&mut self, k: u32, state: &State) -> Result<State, InferenceError>;
+
+    /// The last transition: the output of s_N.
+    ///
+    /// # Errors
+    /// [`InferenceError`], also for a state of another size.
+    fn finish(&mut self, state: &State) -> Result<Image, InferenceError>;
+}
+
+/// The programs' names.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    PROGRAMS.iter().map(|(name, _)| *name)
+}
+
+/// Loads the program that the package's manifest names.
+pub(crate) fn load(package: &Package, device: &Device) -> Result<Box<dyn Program>, InferenceError> {
+    let program = &package.manifest().program;
+    let found = PROGRAMS.iter().find(|(name, _)| name == program);
+    let (_, load) = found.ok_or_else(|| InferenceError::unfit(program, "there is no such program"))?;
+    load(package, device)
+}

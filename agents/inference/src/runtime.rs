@@ -1,0 +1,179 @@
+//! ONNX Runtime: its shared library, and the devices that it runs on.
+
+use crate::error::InferenceError;
+use ort::{
+    environment::Environment,
+    ep::{CUDA, cuda::ConvAlgorithmSearch},
+    logging::LogLevel,
+    session::{
+        Session,
+        builder::{GraphOptimizationLevel, SessionBuilder},
+    },
+};
+use std::{
+    collections::BTreeMap,
+    env, fmt,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+/// Where `tools/fetch-onnxruntime` puts the library, from the repository's root.
+const VENDORED: &str = "vendor/onnxruntime/libonnxruntime.so";
+
+/// The process's only environment; ONNX Runtime allows no second.
+static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
+
+/// Why ONNX Runtime could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// There is no library where it was looked for.
+    #[error(
+        "ONNX Runtime's library is not at {looked_in}. Run tools/fetch-onnxruntime, or set ORT_DYLIB_PATH to a \
+         libonnxruntime.so of version 1.24 or newer"
+    )]
+    Missing {
+        /// The paths tried.
+        looked_in: String,
+    },
+    /// The file is no such library, or too old.
+    #[error("ONNX Runtime cannot be loaded from {path}: {reason}. Version 1.24 or newer is needed")]
+    Load {
+        /// The library.
+        path: String,
+        /// The loader's words.
+        reason: String,
+    },
+}
+
+/// Loads ONNX Runtime once for the whole process: from `library`, else from the path in the environment variable
+/// `ORT_DYLIB_PATH`, else from `vendor/onnxruntime` in the working directory or in the workspace around it. Later calls
+/// do nothing.
+///
+/// # Errors
+/// [`RuntimeError`], saying what to do.
+pub fn init(library: Option<&Path>) -> Result<(), RuntimeError> {
+    let mut environment = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
+    if environment.is_some() {
+        return Ok(());
+    }
+    let candidates = library.map_or_else(candidates, |path| vec![path.to_owned()]);
+    let Some(path) = candidates.iter().find(|path| path.is_file()).and_then(|path| path.canonicalize().ok()) else {
+        let looked_in: Vec<String> = candidates.iter().map(|path| path.display().to_string()).collect();
+        return Err(RuntimeError::Missing { looked_in: looked_in.join(" or ") });
+    };
+    let failed = |reason: String| RuntimeError::Load { path: path.display().to_string(), reason };
+    let builder = ort::init_from(&path).map_err(|e| failed(e.to_string()))?;
+    let built = builder.with_name("cuckoo").with_telemetry(false).build();
+    *environment = Some(built.map_err(|e| failed(e.to_string()))?);
+    Ok(())
+}
+
+fn candidates() -> Vec<PathBuf> {
+    if let Some(path) = env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) {
+        return vec![path.into()];
+    }
+    let here = env::current_dir().unwrap_or_default();
+    // Not just any folder above: a library is code, so only the workspace that the working directory belongs to.
+    let workspace = here.ancestors().find(|dir| dir.join("Cargo.lock").is_file());
+    let mut found = vec![here.join(VENDORED)];
+    found.extend(workspace.filter(|dir| *dir != here).map(|dir| dir.join(VENDORED)));
+    found
+}
+
+/// What networks run on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// The processor.
+    Cpu {
+        /// Threads that a network may use; 0 for one a core.
+        threads: usize,
+    },
+    /// An NVIDIA GPU. If it cannot be used, loading a model fails.
+    Cuda {
+        /// As CUDA counts them, from 0.
+        id: i32,
+        /// Largest arena in bytes; None for all there is.
+        memory_limit: Option<usize>,
+    },
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu { threads: 0 } => write!(f, "CPU"),
+            Self::Cpu { threads } => write!(f, "CPU, {threads} threads"),
+            Self::Cuda { id, .. } => write!(f, "CUDA device {id}"),
+        }
+    }
+}
+
+/// Which operators of a network may stay on the CPU when the device is a GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placement {
+    /// None: opening fails rather than that any runs there.
+    Strict,
+    /// Those that ONNX Runtime has no GPU kernel for, such as the integer ArgMax of CLIP's pooled output.
+    Lenient,
+}
+
+/// Opens the network at `path` only to look at its inputs and outputs, as cheaply as ONNX Runtime can.
+pub(crate) fn inspect(part: &str, path: &Path) -> Result<Session, InferenceError> {
+    let plain = |mut builder: SessionBuilder| -> ort::Result<Session> {
+        builder = builder.with_optimization_level(GraphOptimizationLevel::Disable)?.with_intra_threads(1)?;
+        builder.commit_from_file(path)
+    };
+    plain(builder()?).map_err(|e| InferenceError::Open { part: part.into(), reason: e.to_string() })
+}
+
+/// Opens the network at `path` to run it, with its symbolic dimensions fixed to `sizes`.
+///
+/// Fixed, because ONNX Runtime computes with shapes on the CPU even when all else is on a GPU; once the sizes are known it
+/// folds that arithmetic away, which is faster everywhere and lets [`Placement::Strict`] hold.
+pub(crate) fn open(
+    part: &str,
+    path: &Path,
+    device: &Device,
+    placement: Placement,
+    sizes: &BTreeMap<String, i64>,
+) -> Result<Session, InferenceError> {
+    let on_device = |mut builder: SessionBuilder| -> ort::Result<SessionBuilder> {
+        match device {
+            // Threads that spin while they wait take the cores from whatever else the machine does, idle networks' too.
+            Device::Cpu { threads } => Ok(builder.with_intra_threads(*threads)?.with_intra_op_spinning(false)?),
+            Device::Cuda { id, memory_limit } => {
+                // Defaults that would let two honest machines differ by more than rounding are turned off: TF32, and the
+                // choice of convolution by measuring, which differs from run to run.
+                let mut cuda = CUDA::default()
+                    .with_device_id(*id)
+                    .with_tf32(false)
+                    .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic);
+                if let Some(bytes) = memory_limit {
+                    cuda = cuda.with_memory_limit(*bytes);
+                }
+                if placement == Placement::Strict {
+                    builder = builder.with_disable_cpu_fallback()?;
+                }
+                Ok(builder.with_execution_providers([cuda.build().error_on_failure()])?)
+            }
+        }
+    };
+    let device_error = |e: ort::Error| InferenceError::Device { device: device.to_string(), reason: e.to_string() };
+    let builder = on_device(builder()?).map_err(device_error)?;
+    let fixed = |mut builder: SessionBuilder| -> ort::Result<Session> {
+        for (name, size) in sizes {
+            builder = builder.with_dimension_override(name, *size)?;
+        }
+        builder.commit_from_file(path)
+    };
+    fixed(builder).map_err(|e| InferenceError::Open { part: part.into(), reason: e.to_string() })
+}
+
+fn builder() -> Result<SessionBuilder, InferenceError> {
+    let environment = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
+    let environment = environment.as_ref().ok_or(InferenceError::NotInitialised)?;
+    let quiet = || -> ort::Result<SessionBuilder> {
+        // What goes wrong comes back as an error; ONNX Runtime need not print it too.
+        Ok(Session::builder(environment)?.with_log_level(LogLevel::Fatal)?.with_deterministic_compute(true)?)
+    };
+    quiet().map_err(|e| InferenceError::Open { part: "ONNX Runtime's session".into(), reason: e.to_string() })
+}

@@ -1,0 +1,134 @@
+//! What the tests share: the small model of the repository, and altered copies of it.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+pub mod onnx;
+
+use cuckoo_inference::{Device, Generation, InferenceError, Model, Package, PackageError, runtime};
+use cuckoo_protocol::body::ImageBody;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::{
+    fs,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+
+pub const ONE_THREAD: Device = Device::Cpu { threads: 1 };
+
+/// A file or folder of the repository.
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+}
+
+pub fn read_json(path: &str) -> Value {
+    let bytes = fs::read(repository(path)).unwrap_or_else(|e| panic!("{path} cannot be read: {e}"));
+    serde_json::from_slice(&bytes).unwrap_or_else(|e| panic!("{path} is no JSON: {e}"))
+}
+
+/// fp32 numbers from JSON.
+pub fn floats(values: &Value) -> Vec<f32> {
+    values.as_array().expect("an array").iter().map(|value| value.as_f64().expect("a number") as f32).collect()
+}
+
+/// Loads ONNX Runtime, which these tests cannot do without.
+pub fn start_runtime() {
+    runtime::init(None).unwrap_or_else(|e| panic!("these tests need ONNX Runtime: {e}"));
+}
+
+pub fn tiny_package() -> Package {
+    Package::open(repository("models/cuckoo-tiny")).expect("the repository's package is sound")
+}
+
+pub fn tiny_model(device: &Device) -> Model {
+    start_runtime();
+    Model::load(&tiny_package(), device).expect("the repository's package loads")
+}
+
+pub fn body(model: &Model, prompt: &str, seed: u64) -> ImageBody {
+    ImageBody { seed, ..model.manifest().default_body(prompt.into()) }
+}
+
+pub fn generate(model: &mut Model, body: &ImageBody) -> Result<Generation, InferenceError> {
+    model.generate(body, &mut |_, _| ControlFlow::Continue(()))
+}
+
+/// A copy of the tiny package, to be altered.
+pub struct Copy {
+    dir: TempDir,
+}
+
+impl Copy {
+    pub fn new() -> Self {
+        let dir = TempDir::new().expect("a temporary folder");
+        copy_folder(&repository("models/cuckoo-tiny"), dir.path());
+        Self { dir }
+    }
+
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.dir.path().join(file)
+    }
+
+    /// Replaces a file without telling the manifest.
+    pub fn write(&self, file: &str, bytes: &[u8]) -> &Self {
+        fs::write(self.path(file), bytes).expect("the file can be written");
+        self
+    }
+
+    /// Replaces a file and lists it.
+    pub fn put(&self, file: &str, bytes: &[u8]) -> &Self {
+        let sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        self.write(file, bytes).alter_manifest(|manifest| {
+            manifest["files"][file] = json!({ "bytes": bytes.len(), "sha256": sha256 });
+        })
+    }
+
+    /// Alters a JSON file and lists it.
+    pub fn alter(&self, file: &str, alter: impl FnOnce(&mut Value)) -> &Self {
+        let mut value = self.json(file);
+        alter(&mut value);
+        self.put(file, value.to_string().as_bytes())
+    }
+
+    pub fn alter_manifest(&self, alter: impl FnOnce(&mut Value)) -> &Self {
+        let mut manifest = self.json("cuckoo.json");
+        alter(&mut manifest);
+        self.write("cuckoo.json", manifest.to_string().as_bytes())
+    }
+
+    pub fn open(&self) -> Result<Package, PackageError> {
+        Package::open(self.dir.path())
+    }
+
+    /// Opens and loads the copy.
+    pub fn load(&self) -> Result<Model, InferenceError> {
+        start_runtime();
+        Model::load(&self.open()?, &ONE_THREAD)
+    }
+
+    fn json(&self, file: &str) -> Value {
+        serde_json::from_slice(&fs::read(self.path(file)).expect("the file is there")).expect("it is JSON")
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("the package is there") {
+        let entry = entry.expect("it can be read");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("it has a type").is_dir() {
+            fs::create_dir(&target).expect("a folder");
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a file");
+        }
+    }
+}
+
+/// The error that something should end in.
+pub fn refused<T, E: std::error::Error>(result: Result<T, E>) -> E {
+    match result {
+        Ok(_) => panic!("this should have been refused"),
+        Err(error) => error,
+    }
+}
