@@ -1,0 +1,109 @@
+//! The command line.
+
+use crate::{config::Flags, doctor, run};
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use cuckoo_chain::command::{KeyNew, Register};
+use cuckoo_protocol::contracts::Role;
+use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Claims tasks from coordinators, draws their pictures, and collects the pay.
+///
+/// Results go to stdout as JSON, prose to stderr. RUST_LOG sets what is logged (default: info).
+#[derive(Parser)]
+#[command(name = "miner-agent", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Begin:
+  miner-agent doctor --model models/cuckoo-tiny       # can this machine draw?
+  miner-agent key new --keystore node.json --password-file password
+  # stake more than 20,000 CAI with the operator's account, then:
+  miner-agent register --deployment deployments/1210.json --keystore node.json --password-file password \\
+      --operator 0x… --info 'One RTX 4090 in Lisbon'
+  # send what it printed from the operator's account, and a little native coin for gas to the node; then:
+  miner-agent run --rpc-url https://rpc.example --deployment deployments/1210.json \\
+      --keystore node.json --password-file password --data-dir data --model models/cuckoo-tiny
+
+The same with a file: miner-agent run --config miner.toml, where miner.toml has lines such as
+  rpc_url = [\"https://rpc.example\"]
+  least_price = \"0.5\"";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Work until SIGINT or SIGTERM; a picture in work is finished first (30 s at most), a second signal stops at once
+    Run(Box<Flags>),
+    /// Print the transaction that registers this node, or send it if the operator's keystore is given
+    Register(Register),
+    /// Make keys
+    #[command(subcommand)]
+    Key(Key),
+    /// Draw one picture with each model and print how it went as JSON; with --rpc-url also check chain, registration and stake
+    Doctor(Box<Doctor>),
+}
+
+#[derive(Subcommand)]
+enum Key {
+    /// Make a node key in an encrypted keystore; prints its address
+    New(KeyNew),
+}
+
+#[derive(clap::Args)]
+struct Doctor {
+    #[command(flatten)]
+    flags: Flags,
+    /// Write the last picture drawn to this PNG file
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
+}
+
+/// Runs the command that the arguments name.
+///
+/// # Errors
+/// One sentence for people.
+pub async fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Run(flags) => run::run(flags.load()?, stop_signal()?).await,
+        Command::Register(register) => {
+            println!("{}", register.execute(Role::Miner).await?);
+            Ok(())
+        }
+        Command::Key(Key::New(new)) => {
+            println!("{}", new.execute()?);
+            Ok(())
+        }
+        Command::Doctor(doctor) => {
+            let report = doctor::examine(&doctor.flags.load()?, doctor.picture.as_deref()).await;
+            println!("{}", serde_json::to_string_pretty(&report)?);
+            report.verdict()
+        }
+    }
+}
+
+/// Cancelled by the first SIGINT or SIGTERM; the second ends the process.
+fn stop_signal() -> Result<CancellationToken> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let token = CancellationToken::new();
+    let stop = token.clone();
+    tokio::spawn(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        next().await;
+        tracing::info!("stopping");
+        stop.cancel();
+        next().await;
+        tracing::warn!("stopped at once; what was drawn is kept and submitted at the next start");
+        std::process::exit(130);
+    });
+    Ok(token)
+}

@@ -1,0 +1,130 @@
+//! `miner-agent run`: starts everything in order, and stops it.
+
+use crate::{
+    collect::Collector,
+    config::Settings,
+    fleet::Fleet,
+    metrics,
+    slots::{Slots, WorkError},
+    store::Store,
+    workshop::Workshop,
+};
+use anyhow::{Result, bail};
+use cuckoo_chain::{Chain, Sender, view};
+use cuckoo_inference::{Package, runtime};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::{sync::Notify, time::interval};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// For the pictures in work when the agent is stopped.
+const FINISH: Duration = Duration::from_secs(30);
+
+/// For submitting them, after that.
+const SUBMIT: Duration = Duration::from_secs(20);
+
+/// Between looks for traces that nobody may ask for any more.
+const PRUNING: Duration = Duration::from_secs(60);
+
+/// Runs until `stop`.
+///
+/// # Errors
+/// Whatever keeps the agent from working, with what to do about it.
+pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
+    let (deployment, data_dir, node) = (settings.deployment()?, settings.data_dir()?, settings.node()?);
+    let store = Store::open(&data_dir).await?;
+    // The chain is needed for longer than work goes on: the last collection comes after it.
+    let closing = CancellationToken::new();
+    let _guard = closing.clone().drop_guard();
+    if let Some(address) = settings.metrics {
+        metrics::serve(address, closing.clone()).await?;
+    }
+    let packages = open_packages(&settings).await?;
+    let slots = Slots::start(settings.slots, &packages, &settings.device).await?;
+    for package in &packages {
+        info!(model = package.manifest().name, id = %package.model_id(), device = %settings.device, "ready to draw");
+    }
+
+    let started = async {
+        let chain = Chain::connect(settings.rpc_urls.clone(), deployment, closing.clone()).await?;
+        let view = view::follow(&chain, closing.clone()).await?;
+        let sender = Sender::open(&chain, node.clone(), data_dir.join("transactions.json")).await?;
+        anyhow::Ok((chain, view, sender))
+    };
+    let (chain, view, sender) = tokio::select! {
+        started = started => started?,
+        () = stop.cancelled() => return Ok(()),
+    };
+
+    let ending = stop.child_token();
+    let clock = chain.clone();
+    let workshop = Arc::new(Workshop {
+        store,
+        slots,
+        models: packages.iter().map(|package| (package.model_id(), package.manifest().clone())).collect(),
+        least_price: settings.least_price,
+        trace_cap: settings.trace_cap,
+        clock: Box::new(move || clock.now()),
+        earned: Notify::new(),
+        abandon: CancellationToken::new(),
+        broken: ending.clone(),
+    });
+    tokio::spawn(prune(workshop.clone(), settings.trace_seconds, closing.clone()));
+    let collected = CancellationToken::new();
+    let collector =
+        Collector { workshop: workshop.clone(), chain: chain.clone(), sender, collect_at: settings.collect_at };
+    let collecting = tokio::spawn(collector.run(collected.clone()));
+
+    let fleet = Fleet::new(chain, node, workshop.clone(), settings.slots);
+    let overdue = async {
+        ending.cancelled().await;
+        tokio::time::sleep(FINISH).await;
+        workshop.abandon.cancel();
+        tokio::time::sleep(SUBMIT).await;
+    };
+    tokio::select! {
+        () = fleet.run(&view, &ending) => {}
+        () = overdue => warn!("coordinators do not answer: what was drawn is kept and submitted at the next start"),
+    }
+    // Bounded by itself.
+    collected.cancel();
+    if let Err(error) = collecting.await {
+        warn!("collecting ended early: {error}");
+    }
+    workshop.store.close().await;
+    if stop.is_cancelled() {
+        info!("stopped");
+        return Ok(());
+    }
+    if ending.is_cancelled() { Err(WorkError::Dead.into()) } else { bail!("the chain is no longer followed") }
+}
+
+/// Loads ONNX Runtime and checks the packages' files.
+///
+/// # Errors
+/// The first that cannot be used.
+pub(crate) async fn open_packages(settings: &Settings) -> Result<Vec<Package>> {
+    let (library, models) = (settings.onnxruntime.clone(), settings.models.clone());
+    let open = move || {
+        runtime::init(library.as_deref())?;
+        let open =
+            |dir: &PathBuf| Package::open(dir).map_err(|e| anyhow::anyhow!("the model in {}: {e}", dir.display()));
+        models.iter().map(open).collect()
+    };
+    tokio::task::spawn_blocking(open).await?
+}
+
+async fn prune(workshop: Arc<Workshop>, keep_seconds: u64, closing: CancellationToken) {
+    let mut ticks = interval(PRUNING);
+    loop {
+        tokio::select! {
+            () = closing.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        match workshop.store.prune((workshop.clock)().saturating_sub(keep_seconds)).await {
+            Ok(0) => {}
+            Ok(count) => info!(count, "old traces removed"),
+            Err(error) => warn!("old traces could not be removed: {error}"),
+        }
+    }
+}

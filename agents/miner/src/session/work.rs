@@ -1,0 +1,153 @@
+//! One lease: checked, drawn with signs of life, signed, made durable and submitted.
+
+use super::{LEAST_PAUSE, Session, SessionError};
+use crate::{
+    lease::{Refusal, Terms},
+    metrics,
+    slots::{Job, Picture, Slot, WorkError},
+    store::Pending,
+};
+use cuckoo_protocol::{
+    amount::format_cai,
+    body::ImageBody,
+    contracts::Result as TaskResult,
+    link::{Lease, LeaseEvent, ResultSubmission},
+};
+use std::time::{Duration, Instant};
+use tokio::{
+    sync::{oneshot, watch},
+    time::{MissedTickBehavior, interval, sleep},
+};
+use tracing::{debug, error, info};
+
+/// Between looks at a lease's progress; each change is a sign of life.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Signs of life come at least so often, even when a step takes longer.
+const LONGEST_SILENCE: Duration = Duration::from_secs(5);
+
+impl Session {
+    /// Works on a lease, or gives it back with the reason.
+    pub(super) async fn take(&self, lease: Lease) -> Result<(), SessionError> {
+        let coordinator = self.link.coordinator();
+        let terms = Terms {
+            domain: self.link.domain(),
+            miner: self.link.channel().payee,
+            coordinator: coordinator.operator,
+            coordinator_node: coordinator.node,
+            now: (self.workshop.clock)(),
+            models: &self.workshop.models,
+            least_price: self.workshop.least_price,
+        };
+        let accepted = terms.check(&lease).and_then(|body| match self.workshop.slots.take() {
+            Some(slot) => Ok((body, slot)),
+            None => Err(Refusal::Busy),
+        });
+        let (body, slot) = match accepted {
+            Ok(accepted) => accepted,
+            Err(refusal) => {
+                info!(coordinator = %self.name(), lease = lease.id, "declined: {refusal}");
+                metrics::declined(refusal.label());
+                self.link.decline(&lease.id, refusal.to_string()).await?;
+                sleep(LEAST_PAUSE).await;
+                return Ok(());
+            }
+        };
+        info!(coordinator = %self.name(), lease = lease.id, price = %format_cai(lease.offer.message.price), "working");
+        match self.draw(&slot, &lease, body).await {
+            Ok(picture) => {
+                drop(slot);
+                self.finish(&lease, picture).await
+            }
+            Err(WorkError::Cancelled) if self.workshop.abandon.is_cancelled() => {
+                metrics::declined("stopping");
+                Ok(self.link.decline(&lease.id, "the miner is being stopped".to_owned()).await?)
+            }
+            Err(WorkError::Cancelled) => {
+                info!(coordinator = %self.name(), lease = lease.id, "the lease is over: nobody waits for the result");
+                metrics::declined("lease_over");
+                Ok(())
+            }
+            Err(error) => {
+                error!(coordinator = %self.name(), lease = lease.id, "the work failed: {error}");
+                metrics::declined("failed");
+                if matches!(error, WorkError::Dead) {
+                    self.workshop.broken.cancel();
+                }
+                self.link.decline(&lease.id, "the model failed on this miner".to_owned()).await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Has a lease's picture drawn, with signs of life while it is.
+    async fn draw(&self, slot: &Slot, lease: &Lease, body: ImageBody) -> Result<Picture, WorkError> {
+        let steps = body.steps;
+        let (progress, seen) = watch::channel(0);
+        let (reply, mut outcome) = oneshot::channel();
+        // Dropped with this future, so that a thread never works on for nobody.
+        let cancelled = self.workshop.abandon.child_token();
+        let _guard = cancelled.clone().drop_guard();
+        let model_id = lease.offer.message.modelId;
+        slot.start(Job { model_id, body, progress, cancelled: cancelled.clone(), reply })?;
+
+        let heartbeat = async {
+            let mut ticks = interval(HEARTBEAT);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let (mut told, mut told_at) = (0, Instant::now());
+            ticks.tick().await;
+            loop {
+                ticks.tick().await;
+                let step = *seen.borrow();
+                if step == told && told_at.elapsed() < LONGEST_SILENCE {
+                    continue;
+                }
+                match self.link.event(&lease.id, &LeaseEvent { step, steps }).await {
+                    Ok(()) => (told, told_at) = (step, Instant::now()),
+                    Err(error) if error.is_over() => return cancelled.cancel(),
+                    // The coordinator may be starting anew; what is finished here it takes afterwards.
+                    Err(error) => {
+                        debug!(lease = lease.id, "no sign of life: {error}");
+                        if let Err(error) = self.login().await {
+                            debug!(lease = lease.id, "{error}");
+                        }
+                    }
+                }
+            }
+        };
+        let outcome = tokio::select! {
+            outcome = &mut outcome => outcome,
+            // Cancelled: the step that runs still ends, and until then the slot is not free.
+            () = heartbeat => outcome.await,
+        };
+        outcome.unwrap_or(Err(WorkError::Dead))
+    }
+
+    /// Signs a result, makes it durable and submits it.
+    async fn finish(&self, lease: &Lease, picture: Picture) -> Result<(), SessionError> {
+        let offer = &lease.offer.message;
+        metrics::picture(picture.elapsed);
+        let result = self.link.sign(TaskResult {
+            offerHash: self.link.domain().digest(offer),
+            traceRoot: picture.trace_root,
+            states: u32::try_from(picture.states.len()).unwrap_or(u32::MAX),
+            outputHash: picture.output_hash,
+        })?;
+        let pending = Pending {
+            coordinator: offer.coordinator,
+            miner: offer.miner,
+            lease: lease.id.clone(),
+            price: offer.price,
+            expiry: offer.expiry,
+            submission: ResultSubmission { result, output: picture.png },
+        };
+        if let Err(error) = self.workshop.store.keep(&pending, picture.states).await {
+            // Submitted without being kept, it could be neither proven nor submitted again.
+            self.link.decline(&lease.id, "the miner cannot keep the result".to_owned()).await?;
+            return Err(error.into());
+        }
+        info!(coordinator = %self.name(), lease = lease.id, seconds = picture.elapsed.as_secs_f64(), "drawn");
+        self.login().await?;
+        self.submit_pending().await
+    }
+}
