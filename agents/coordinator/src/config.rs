@@ -8,12 +8,12 @@ use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::IntoDeserializer};
 use std::{net::SocketAddr, path::PathBuf};
 use url::Url;
 
 /// Flags of `run`. Each may also stand in the config file under its name with underscores (`rpc_url = ["http://…"]`), or in the
-/// environment with the prefix CUCKOO_ (`CUCKOO_DATA_DIR=/var/lib/cuckoo`).
+/// environment with the prefix CUCKOO_ (`CUCKOO_DATA_DIR=/var/lib/cuckoo`, lists with commas).
 #[derive(Args, Debug, Default, Serialize)]
 pub struct Flags {
     /// TOML file with any of these settings
@@ -106,18 +106,19 @@ struct Raw {
     metrics: Option<SocketAddr>,
 }
 
-/// Lets a repeatable setting stand as one value, which is how the environment gives it.
+/// Lets a repeatable setting stand as one text with commas, which is how the environment gives it.
 fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum OneOrMany<T> {
-        Many(Vec<T>),
-        One(T),
+    enum OneOrMany {
+        Many(Vec<String>),
+        One(String),
     }
-    Ok(match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::Many(values) => values,
-        OneOrMany::One(value) => vec![value],
-    })
+    let texts = match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::Many(texts) => texts,
+        OneOrMany::One(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+    };
+    texts.into_iter().map(|text| T::deserialize(text.into_deserializer())).collect()
 }
 
 /// What is used where nothing was said.
@@ -260,10 +261,10 @@ mod tests {
             assert_eq!(config.origin, "http://127.0.0.1:8080");
 
             jail.set_env("CUCKOO_DATA_DIR", "environment");
-            jail.set_env("CUCKOO_RPC_URL", "http://environment:1");
+            jail.set_env("CUCKOO_RPC_URL", "http://environment:1, http://environment:2");
             jail.set_env("CUCKOO_PASSWORD", "not a setting");
             let config = load(&["--data-dir", "flag"]).unwrap();
-            assert_eq!((config.rpc_urls[0].as_str(), config.data_dir), ("http://environment:1/", "flag".into()));
+            assert_eq!((config.rpc_urls[1].as_str(), config.data_dir), ("http://environment:2/", "flag".into()));
             Ok(())
         });
     }

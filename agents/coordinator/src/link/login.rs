@@ -5,10 +5,11 @@ use crate::{
     error::{ApiError, Body},
     session::{Identity, NonceError},
 };
+use alloy::primitives::{Address, U256};
 use axum::{Json, extract::State, http::StatusCode};
 use cuckoo_protocol::{
     amount::format_cai,
-    contracts::{Role, Session, Voucher},
+    contracts::{IRegistry, Role, Session, Voucher},
     link::{LoginAnswer, LoginRequest, Nonce},
     message::Signed,
 };
@@ -108,16 +109,34 @@ async fn settle(
     coordinator: &Coordinator,
     identity: Identity,
     shown: Option<Signed<Voucher>>,
-) -> Result<alloy::primitives::U256, ApiError> {
+) -> Result<U256, ApiError> {
     let (owed, _) = coordinator.store.channel(identity.miner).await?;
     let Some(shown) = shown.filter(|shown| shown.message.cumulative > owed) else { return Ok(owed) };
     let voucher = &shown.message;
     let fits = voucher.payer == coordinator.operator && voucher.payee == identity.miner;
-    if !fits || shown.verify(coordinator.chain.domain(), coordinator.node()).is_err() {
-        let message = "the voucher shown is not one that this coordinator's node signed for this miner".to_owned();
+    let signer = shown.signer(coordinator.chain.domain()).unwrap_or_default();
+    if !fits || !signed_for_us(coordinator, signer).await? {
+        let message = "the voucher shown is not one that a node of this coordinator signed for this miner".to_owned();
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "wrong_voucher", message));
     }
     tracing::warn!(miner = %identity.miner, "the miner proved a higher voucher than the store holds: the store was restored");
     coordinator.store.raise_channel(identity.miner, voucher.cumulative).await?;
     Ok(voucher.cumulative)
+}
+
+/// Whether a key signs vouchers for this coordinator: its node, or one replaced so lately that Payments still takes its vouchers.
+async fn signed_for_us(coordinator: &Coordinator, signer: Address) -> Result<bool, ApiError> {
+    if signer == coordinator.node() {
+        return Ok(true);
+    }
+    let registry = coordinator.chain.deployment().contracts.registry;
+    IRegistry::new(registry, coordinator.chain.provider())
+        .isLiable(coordinator.operator, signer, U256::from(coordinator.now()))
+        .call()
+        .await
+        .map_err(|error| {
+            tracing::warn!(%error, "cannot ask the Registry about a former node");
+            let message = "the chain cannot be read just now, which your voucher needs: try again";
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "chain_unavailable", message).retry_after(5)
+        })
 }
