@@ -2,7 +2,8 @@
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+# Foundry's programs themselves: npm's launchers in node_modules/.bin exit with 0 even when tests fail.
+export PATH := $(CURDIR)/node_modules/.foundry:$(PATH)
 export FOUNDRY_DISABLE_NIGHTLY_WARNING := 1
 
 .PHONY: help setup build demo devnet test test-contracts test-agents lint fmt release clean
@@ -14,6 +15,8 @@ setup: node_modules/.installed vendor/onnxruntime/libonnxruntime.so ## Install t
 
 node_modules/.installed: package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error >&2
+	mkdir -p node_modules/.foundry
+	ln -sf $(CURDIR)/node_modules/@foundry-rs/*-*/bin/* node_modules/.foundry/
 	touch $@
 
 vendor/onnxruntime/libonnxruntime.so: tools/fetch-onnxruntime
@@ -31,8 +34,9 @@ devnet: build ## Start the same network and keep it up; prints one JSON line onc
 
 test: test-contracts test-agents ## Run every test
 
+# From scratch: a build cache that several forge processes wrote has been seen to hide tests.
 test-contracts: setup
-	forge test
+	forge test --force
 
 # The end-to-end tests run the binaries, so those are built first.
 test-agents: build
