@@ -1,0 +1,109 @@
+//! The commands that both agents share: `register` and `key new`.
+
+use crate::{
+    Chain, keystore,
+    register::{Registration, calldata},
+    sender::Sender,
+};
+use alloy::primitives::Address;
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use cuckoo_protocol::{contracts::Role, deployment::Deployment};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+/// Flags of `key new`.
+#[derive(Args, Debug)]
+pub struct KeyNew {
+    /// File to write; never overwritten
+    #[arg(long, value_name = "FILE")]
+    keystore: PathBuf,
+    /// File with the password to encrypt with; else CUCKOO_PASSWORD is read
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+impl KeyNew {
+    /// Makes the key; `{"address"}`.
+    ///
+    /// # Errors
+    /// The file is there already or cannot be written.
+    pub fn execute(&self) -> Result<Value> {
+        let password = keystore::read_password(self.password_file.as_deref())?;
+        Ok(json!({ "address": keystore::create(&self.keystore, &password)? }))
+    }
+}
+
+/// Flags of `register`. Without the operator's keystore nothing is sent: the cold key stays cold.
+#[derive(Args, Debug)]
+pub struct Register {
+    /// The network's contracts: deployments/<chainid>.json
+    #[arg(long, value_name = "FILE")]
+    deployment: PathBuf,
+    /// Encrypted keystore of the node key, which consents to sign for the operator
+    #[arg(long, value_name = "FILE")]
+    keystore: PathBuf,
+    /// File with its password; else CUCKOO_PASSWORD is read
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Account that stakes and registers
+    #[arg(long, value_name = "ADDRESS")]
+    operator: Address,
+    /// URL at which miners reach a coordinator's agent
+    #[arg(long, value_name = "URL", default_value = "")]
+    endpoint: String,
+    /// Introduction for stakers, at most 2,048 bytes
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    info: String,
+    /// Send the transaction with this keystore of the operator's instead of printing it
+    #[arg(long, value_name = "FILE", requires = "rpc_url")]
+    operator_keystore: Option<PathBuf>,
+    /// File with the password of the operator's keystore
+    #[arg(long, value_name = "FILE")]
+    operator_password_file: Option<PathBuf>,
+    /// RPC URL of the chain; only to send
+    #[arg(long, value_name = "URL")]
+    rpc_url: Vec<Url>,
+}
+
+impl Register {
+    /// `{"to", "data"}`, or `{"transaction"}` once it is mined.
+    ///
+    /// # Errors
+    /// What the Registry would refuse, or did.
+    pub async fn execute(self, role: Role) -> Result<Value> {
+        let path = self.deployment.display();
+        let json = std::fs::read(&self.deployment)
+            .with_context(|| format!("cannot read {path}: --deployment wants deployments/<chainid>.json"))?;
+        let deployment: Deployment =
+            serde_json::from_slice(&json).with_context(|| format!("{path} is no deployment file"))?;
+        let node = keystore::load(&self.keystore, &keystore::read_password(self.password_file.as_deref())?)?;
+        let registration = Registration {
+            role,
+            node_signer: &node,
+            operator: self.operator,
+            endpoint: self.endpoint,
+            info: self.info,
+        };
+        let (to, data) = calldata(&deployment, &registration)?;
+        let Some(operator_keystore) = self.operator_keystore else {
+            return Ok(json!({ "to": to, "data": data }));
+        };
+
+        let password = keystore::read_password(self.operator_password_file.as_deref())?;
+        let operator = keystore::load(&operator_keystore, &password)?;
+        ensure!(
+            operator.address() == self.operator,
+            "{} holds the key of {}, not of the operator {}",
+            operator_keystore.display(),
+            operator.address(),
+            self.operator
+        );
+        let chain = Chain::connect(self.rpc_url, deployment, CancellationToken::new()).await?;
+        let journal = operator_keystore.with_extension("transactions.json");
+        let receipt = Sender::open(&chain, operator, journal).await?.send(to, data, "register").await?;
+        Ok(json!({ "transaction": receipt.transaction_hash }))
+    }
+}
