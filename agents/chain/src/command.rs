@@ -1,4 +1,4 @@
-//! The commands that both agents share: `register` and `key new`.
+//! What both agents' command lines share: `register`, `key new`, and how an agent is told of its network and to stop.
 
 use crate::{
     Chain, keystore,
@@ -10,9 +10,47 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use cuckoo_protocol::{contracts::Role, deployment::Deployment};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use url::Url;
+
+/// Reads the file that --deployment names.
+///
+/// # Errors
+/// It is missing or is no deployment file.
+pub fn read_deployment(path: &Path) -> Result<Deployment> {
+    let name = path.display();
+    let json = std::fs::read(path)
+        .with_context(|| format!("cannot read {name}: --deployment wants deployments/<chainid>.json"))?;
+    serde_json::from_slice(&json).with_context(|| format!("{name} is no deployment file"))
+}
+
+/// Cancelled by the first SIGINT or SIGTERM; the second ends the process.
+///
+/// # Errors
+/// Signals cannot be listened for.
+pub fn stop_signal() -> Result<CancellationToken> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let token = CancellationToken::new();
+    let stop = token.clone();
+    tokio::spawn(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        next().await;
+        tracing::info!("stopping");
+        stop.cancel();
+        next().await;
+        tracing::warn!("stopped at once; what was promised is stored and goes on at the next start");
+        std::process::exit(130);
+    });
+    Ok(token)
+}
 
 /// Flags of `key new`.
 #[derive(Args, Debug)]
@@ -74,11 +112,7 @@ impl Register {
     /// # Errors
     /// What the Registry would refuse, or did.
     pub async fn execute(self, role: Role) -> Result<Value> {
-        let path = self.deployment.display();
-        let json = std::fs::read(&self.deployment)
-            .with_context(|| format!("cannot read {path}: --deployment wants deployments/<chainid>.json"))?;
-        let deployment: Deployment =
-            serde_json::from_slice(&json).with_context(|| format!("{path} is no deployment file"))?;
+        let deployment = read_deployment(&self.deployment)?;
         let node = keystore::load(&self.keystore, &keystore::read_password(self.password_file.as_deref())?)?;
         let registration = Registration {
             role,

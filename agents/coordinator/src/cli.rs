@@ -1,14 +1,13 @@
 //! The command line.
 
 use crate::{config::Flags, run::run};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use clap::{Parser, Subcommand};
-use cuckoo_chain::command::{KeyNew, Register};
+use cuckoo_chain::command::{KeyNew, Register, stop_signal};
 use cuckoo_protocol::contracts::Role;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tokio_util::sync::CancellationToken;
 
 /// Takes apps' tasks, gives each to a miner drawn by stake, checks results, and pays.
 ///
@@ -70,24 +69,4 @@ pub async fn main() -> Result<()> {
             Ok(())
         }
     }
-}
-
-/// Cancelled by the first SIGINT or SIGTERM.
-fn stop_signal() -> Result<CancellationToken> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (
-        signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
-        signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
-    );
-    let token = CancellationToken::new();
-    let stop = token.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        tracing::info!("stopping");
-        stop.cancel();
-    });
-    Ok(token)
 }

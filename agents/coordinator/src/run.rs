@@ -7,8 +7,8 @@ use crate::{
 use alloy::primitives::Address;
 use anyhow::{Context, Result, bail};
 use axum::Router;
-use cuckoo_chain::{Chain, keystore, sender::Sender, view, view::View};
-use cuckoo_protocol::{contracts::Role, deployment::Deployment};
+use cuckoo_chain::{Chain, command::read_deployment, keystore, sender::Sender, view, view::View};
+use cuckoo_protocol::contracts::Role;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
@@ -24,7 +24,7 @@ const LAST_CALLS: Duration = Duration::from_secs(3);
 /// Whatever keeps the agent from starting, with what to do about it.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<()> {
     let catalogue = Catalogue::load(&config.models, config.price)?;
-    let deployment = read_deployment(&config)?;
+    let deployment = read_deployment(&config.deployment)?;
     let password = keystore::read_password(config.password_file.as_deref())?;
     let node = keystore::load(&config.keystore, &password)?;
     drop(password);
@@ -85,13 +85,6 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<()> {
     funding.abort();
     tracing::info!("stopped; open tasks go on after the next start");
     Ok(())
-}
-
-fn read_deployment(config: &Config) -> Result<Deployment> {
-    let path = config.deployment.display();
-    let json = std::fs::read(&config.deployment)
-        .with_context(|| format!("cannot read {path}: --deployment wants deployments/<chainid>.json"))?;
-    serde_json::from_slice(&json).with_context(|| format!("{path} is no deployment file"))
 }
 
 /// The operator whose coordinator node this is; waits until it is registered.

@@ -1,13 +1,11 @@
 //! The command line.
 
 use crate::{config::Flags, doctor, run};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Parser, Subcommand};
-use cuckoo_chain::command::{KeyNew, Register};
+use cuckoo_chain::command::{KeyNew, Register, stop_signal};
 use cuckoo_protocol::contracts::Role;
 use std::path::PathBuf;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 /// Claims tasks from coordinators, draws their pictures, and collects the pay.
 ///
@@ -83,27 +81,4 @@ pub async fn main() -> Result<()> {
             report.verdict()
         }
     }
-}
-
-/// Cancelled by the first SIGINT or SIGTERM; the second ends the process.
-fn stop_signal() -> Result<CancellationToken> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let token = CancellationToken::new();
-    let stop = token.clone();
-    tokio::spawn(async move {
-        let mut next = async || {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        };
-        next().await;
-        tracing::info!("stopping");
-        stop.cancel();
-        next().await;
-        tracing::warn!("stopped at once; what was drawn is kept and submitted at the next start");
-        std::process::exit(130);
-    });
-    Ok(token)
 }

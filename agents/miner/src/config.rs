@@ -3,7 +3,7 @@
 use alloy::{primitives::U256, signers::local::PrivateKeySigner};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use cuckoo_chain::keystore;
+use cuckoo_chain::{command::read_deployment, keystore};
 use cuckoo_inference::Device;
 use cuckoo_protocol::{amount::parse_cai, deployment::Deployment};
 use figment::{
@@ -11,7 +11,7 @@ use figment::{
     providers::{Format, Serialized, Toml},
 };
 use serde::{Deserialize, Serialize};
-use std::{fs, net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf};
 use url::Url;
 
 /// Slots that one miner may have; coordinators refuse more.
@@ -198,9 +198,7 @@ impl Settings {
     /// When it is missing or malformed.
     pub fn deployment(&self) -> Result<Deployment> {
         let path = self.deployment.as_ref().context("--deployment is needed: deployments/<chainid>.json")?;
-        let name = path.display();
-        let json = fs::read(path).with_context(|| format!("cannot read --deployment {name}"))?;
-        serde_json::from_slice(&json).with_context(|| format!("{name} is no deployment file"))
+        read_deployment(path)
     }
 
     /// Opens the node's keystore.

@@ -12,6 +12,7 @@
 
 mod images;
 mod network;
+mod submit;
 mod tasks;
 
 use crate::{coordinator::Coordinator, error::ApiError};

@@ -1,6 +1,6 @@
 //! `/v1/tasks`: the same work without waiting for it.
 
-use super::{App, images::ImageRequest};
+use super::{App, submit::ImageRequest};
 use crate::{
     coordinator::Coordinator,
     error::{ApiError, Body},
@@ -48,7 +48,7 @@ pub(super) async fn submit(
     headers: HeaderMap,
     Body(request): Body<ImageRequest>,
 ) -> Result<(StatusCode, Json<TaskAnswer>), ApiError> {
-    let id = super::images::submit(&coordinator, &app, &headers, request).await?;
+    let id = super::submit::submit(&coordinator, &app, &headers, request).await?;
     let task = find(&coordinator, &id).await?;
     Ok((StatusCode::ACCEPTED, Json(answer(&coordinator, task).await?)))
 }
