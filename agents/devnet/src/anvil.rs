@@ -1,0 +1,81 @@
+//! The development chain.
+
+use crate::{account::MNEMONIC, process::Process, toolchain::Toolchain, until};
+use alloy::providers::{DynProvider, Provider, ProviderBuilder};
+use anyhow::{Context, Result, bail};
+use std::{net::TcpListener, path::Path, process::Command, time::Duration};
+use url::Url;
+
+/// EIP-155 id of every development chain.
+pub const CHAIN_ID: u64 = 31337;
+
+/// A running anvil that mines a block a second and finalises it two blocks later.
+#[derive(Debug)]
+pub struct Anvil {
+    /// Its JSON-RPC endpoint.
+    pub rpc_url: Url,
+    process: Process,
+}
+
+impl Anvil {
+    /// Starts a chain on `port` of the loopback interface.
+    ///
+    /// # Errors
+    /// If anvil ends or does not answer in time.
+    pub async fn start(toolchain: &Toolchain, folder: &Path, port: u16) -> Result<Self> {
+        let mut command = Command::new(&toolchain.anvil);
+        command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--chain-id", &CHAIN_ID.to_string()]);
+        // Two slots of a block each make a block final; by default 64 would.
+        command.args(["--block-time", "1", "--slots-in-an-epoch", "1", "--mnemonic", MNEMONIC, "--silent"]);
+        let process = Process::spawn("anvil", command, folder.join("anvil.log"))?;
+        let mut anvil = Self { rpc_url: format!("http://127.0.0.1:{port}").parse()?, process };
+        let provider = anvil.provider();
+        until("anvil to answer", Duration::from_secs(30), async || {
+            anvil.process.check()?;
+            Ok(provider.get_chain_id().await.ok())
+        })
+        .await?;
+        Ok(anvil)
+    }
+
+    /// Reads the chain.
+    pub fn provider(&self) -> DynProvider {
+        ProviderBuilder::new().connect_http(self.rpc_url.clone()).erased()
+    }
+
+    /// Fails if the chain has ended by itself.
+    ///
+    /// # Errors
+    /// With the end of its log.
+    pub fn check(&mut self) -> Result<()> {
+        self.process.check()
+    }
+
+    /// Ends the chain.
+    ///
+    /// # Errors
+    /// If it has ended by itself, or does not end.
+    pub async fn stop(&mut self) -> Result<()> {
+        self.process.stop(Duration::from_secs(10)).await
+    }
+}
+
+/// A port of the loopback interface that nothing listens on.
+///
+/// # Errors
+/// If there is none.
+pub fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// Fails if something listens on `port`: a client would talk to that instead.
+///
+/// # Errors
+/// Says what most likely holds it.
+pub fn check_free(port: u16, suspect: &str) -> Result<()> {
+    match TcpListener::bind(("127.0.0.1", port)) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => bail!("port {port} is held by {suspect}"),
+        Err(error) => Err(error).with_context(|| format!("cannot listen on port {port}")),
+    }
+}

@@ -1,0 +1,98 @@
+//! What the chain says: balances, weights and payments.
+
+use alloy::{
+    primitives::{Address, U256},
+    providers::{DynProvider, Provider},
+    rpc::types::Filter,
+    sol,
+    sol_types::SolEvent,
+};
+use anyhow::{Context, Result};
+use cuckoo_protocol::{
+    contracts::{IPayments, IStaking},
+    deployment::{Contracts, Deployment},
+};
+
+sol! {
+    /// What is read of CAI.
+    #[sol(rpc)]
+    interface Token {
+        function balanceOf(address account) external view returns (uint256);
+        function totalSupply() external view returns (uint256);
+    }
+}
+
+/// Reads the contracts at the head of the chain.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    provider: DynProvider,
+    contracts: Contracts,
+    first_block: u64,
+}
+
+/// All that one party collected from another, in CAI wei.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Collected {
+    /// Taken from the channel.
+    pub amount: U256,
+    /// Of it, burned.
+    pub fee: U256,
+    /// Transactions.
+    pub times: u64,
+}
+
+impl Ledger {
+    /// Of the contracts of `deployment`.
+    pub fn new(provider: DynProvider, deployment: &Deployment) -> Self {
+        Self { provider, contracts: deployment.contracts, first_block: deployment.block }
+    }
+
+    /// CAI wei that `account` holds.
+    ///
+    /// # Errors
+    /// If the chain does not answer.
+    pub async fn balance(&self, account: Address) -> Result<U256> {
+        Ok(Token::new(self.contracts.cai, &self.provider).balanceOf(account).call().await?)
+    }
+
+    /// CAI wei in existence.
+    ///
+    /// # Errors
+    /// If the chain does not answer.
+    pub async fn supply(&self) -> Result<U256> {
+        Ok(Token::new(self.contracts.cai, &self.provider).totalSupply().call().await?)
+    }
+
+    /// Weight of an operator, in CAI wei.
+    ///
+    /// # Errors
+    /// If the chain does not answer.
+    pub async fn weight(&self, operator: Address) -> Result<U256> {
+        Ok(IStaking::new(self.contracts.staking, &self.provider).weightOf(operator).call().await?)
+    }
+
+    /// Shares that `operator` holds of its own pool.
+    ///
+    /// # Errors
+    /// If the chain does not answer.
+    pub async fn shares(&self, operator: Address) -> Result<U256> {
+        Ok(IStaking::new(self.contracts.staking, &self.provider).sharesOf(operator, operator).call().await?)
+    }
+
+    /// What `payee` collected from `payer` so far, from the events of Payments.
+    ///
+    /// # Errors
+    /// If the chain does not answer.
+    pub async fn collected(&self, payer: Address, payee: Address) -> Result<Collected> {
+        let filter = Filter::new().address(self.contracts.payments).from_block(self.first_block);
+        let filter = filter.event_signature(IPayments::Collected::SIGNATURE_HASH).topic1(payer).topic2(payee);
+        let mut sum = Collected::default();
+        for log in self.provider.get_logs(&filter).await? {
+            let event = log.log_decode::<IPayments::Collected>().context("an event of Payments")?.inner.data;
+            sum.amount += event.amount;
+            sum.fee += event.fee;
+            sum.times += 1;
+        }
+        Ok(sum)
+    }
+}
