@@ -1,0 +1,100 @@
+"""Rasterises the icon packages into one cache: RGBA pictures and, for each, its noun, style and weight.
+
+The packages are ordinary npm packages; install them below the work folder first:
+
+    npm install --prefix WORK/icons @iconify-json/noto@1.2.9 @iconify-json/fluent-emoji@1.2.7 \\
+        @iconify-json/fluent-emoji-flat@1.2.6 @iconify-json/fxemoji@1.2.2 @iconify-json/flat-color-icons@1.2.3
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import resvg_py
+from PIL import Image
+
+from config import base_parser
+from names import CATEGORY_WEIGHTS, SOURCES, UNCATEGORISED_WEIGHT, categories, is_wanted, plain_name
+
+RASTER = 128  # twice the largest picture, so that icons can be placed at any size without blur
+BRIEF_NAMES = {"fxemoji"}  # packages whose names lack hyphens: only names known elsewhere are usable
+
+
+@dataclass
+class Icon:
+    """What the captions need to know of one picture."""
+
+    noun: str
+    style: str
+    weight: float
+    source: str
+
+
+def _read(package: Path) -> tuple[dict[str, object], dict[str, str]]:
+    data = json.loads((package / "icons.json").read_text())
+    return data, categories(json.loads((package / "metadata.json").read_text()))
+
+
+def rasterise(body: str, left: int, top: int, width: int, height: int) -> np.ndarray:
+    """One icon as RGBA bytes, [RASTER, RASTER, 4]; a missing aspect ratio is padded by the renderer."""
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'viewBox="{left} {top} {width} {height}" width="{RASTER}" height="{RASTER}">{body}</svg>'
+    )
+    png = resvg_py.svg_to_bytes(svg_string=svg, width=RASTER, height=RASTER, skip_system_fonts=True)
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
+
+
+def collect(root: Path) -> tuple[np.ndarray, list[Icon]]:
+    """Every wanted icon of every package, in a fixed order."""
+    packages = {source: _read(root / source) for source in SOURCES}
+    known = {name for source in ("noto", "fluent-emoji-flat") for name in packages[source][0]["icons"]}
+    joined = {name.replace("-", ""): name for name in sorted(known)}
+    category_of = packages["noto"][1] | packages["fluent-emoji-flat"][1]
+    pictures, icons = [], []
+    for source, style in SOURCES.items():
+        data, own_categories = packages[source]
+        for name, icon in sorted(data["icons"].items()):
+            full = joined.get(name, name)
+            category = category_of.get(full) or own_categories.get(name, "")
+            noun = plain_name(name, joined)
+            if icon.get("hidden") or not is_wanted(full, category):
+                continue
+            if source in BRIEF_NAMES and name not in joined and noun == name:
+                continue
+            width, height = icon.get("width", data.get("width", 16)), icon.get("height", data.get("height", 16))
+            picture = rasterise(icon["body"], icon.get("left", 0), icon.get("top", 0), width, height)
+            if picture[..., 3].mean() < 8:
+                continue
+            pictures.append(picture)
+            icons.append(Icon(noun, style, CATEGORY_WEIGHTS.get(category, UNCATEGORISED_WEIGHT), source))
+        print(f"{source}: {len(icons)} icons so far", file=sys.stderr)
+    return np.stack(pictures), icons
+
+
+def load(work: Path) -> tuple[np.ndarray, list[Icon]]:
+    """The cache, made on first use."""
+    raster_file, icons_file = work / "icons.npy", work / "icons.json"
+    if not icons_file.exists():
+        pictures, icons = collect(work / "icons" / "node_modules" / "@iconify-json")
+        np.save(raster_file, pictures)
+        icons_file.write_text(json.dumps([asdict(icon) for icon in icons]))
+    return np.load(raster_file, mmap_mode="r"), [Icon(**entry) for entry in json.loads(icons_file.read_text())]
+
+
+def main() -> None:
+    parser = base_parser(__doc__)
+    args: argparse.Namespace = parser.parse_args()
+    pictures, icons = load(args.work)
+    nouns = {icon.noun for icon in icons}
+    print(f"{len(icons)} icons, {len(nouns)} nouns, {pictures.nbytes / 1e6:.0f} MB", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
