@@ -13,8 +13,9 @@ help: ## What can be made
 
 setup: node_modules/.installed vendor/onnxruntime/libonnxruntime.so ## Install the pinned toolchain: Foundry, compiler, libraries, ONNX Runtime
 
+# Not `npm ci`, which wants Foundry's binaries of every platform in the lock file, even those that a registry does not have.
 node_modules/.installed: package.json package-lock.json
-	npm ci --no-audit --no-fund --loglevel=error >&2
+	npm install --no-save --no-audit --no-fund --loglevel=error >&2
 	mkdir -p node_modules/.foundry
 	ln -sf $(CURDIR)/node_modules/@foundry-rs/*-*/bin/* node_modules/.foundry/
 	touch $@

@@ -36,7 +36,7 @@ impl Toolchain {
         let fetched = root.join("vendor/onnxruntime/libonnxruntime.so");
         let onnxruntime = env::var_os("ORT_DYLIB_PATH").map_or(fetched, PathBuf::from);
         if !onnxruntime.is_file() {
-            bail!("{} is missing: run `tools/fetch-onnxruntime` first", onnxruntime.display());
+            bail!("{} is missing: run `make setup` first", onnxruntime.display());
         }
         let program = env::current_exe()?;
         let folder = program.parent().context("this program lies in no folder")?;
@@ -70,7 +70,7 @@ impl Toolchain {
 /// The program itself rather than npm's launcher: a launcher that is killed leaves the program behind.
 fn foundry(root: &Path, name: &str) -> Result<PathBuf> {
     let packages = root.join("node_modules/@foundry-rs");
-    let missing = || format!("{name} is missing under {}: run `npm ci` first", packages.display());
+    let missing = || format!("{name} is missing under {}: run `make setup` first", packages.display());
     for entry in fs::read_dir(&packages).with_context(missing)? {
         let package = entry?;
         let program = package.path().join("bin").join(name);

@@ -113,7 +113,7 @@ impl Drop for Anvil {
 /// The program itself: npm's launcher would leave it running when killed, and succeeds when it fails.
 fn foundry(name: &str) -> PathBuf {
     let packages = root().join("node_modules/@foundry-rs");
-    let packages = std::fs::read_dir(packages).expect("the tests need Foundry: run npm ci in the repository's root");
+    let packages = std::fs::read_dir(packages).expect("the tests need Foundry: run `make setup`");
     let mut programs = packages.map(|package| package.unwrap().path().join("bin").join(name));
     programs
         .find(|path| path.exists())

@@ -157,7 +157,7 @@ async fn check(
         );
     }
     signed.verify(coordinator.chain.domain(), lease.node).map_err(|error| {
-        let message = format!("the result must be signed by the node {}: {error}", lease.node);
+        let message = format!("the result must be signed by the node that took the lease: {error}");
         ApiError::new(StatusCode::UNAUTHORIZED, "wrong_signer", message)
     })?;
 
