@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs a whole Cuckoo network on this machine.
 ///
-/// Needs what `npm ci`, `tools/fetch-onnxruntime` and `cargo build --release` bring; `make demo` and `make devnet` do all of it.
+/// Needs what `make build` brings; `make demo` and `make devnet` do that first.
 #[derive(Debug, Parser)]
 #[command(name = "cuckoo-devnet", version)]
 struct Cli {
