@@ -3,7 +3,7 @@
 use crate::{
     agent::{CoordinatorFlags, data_folder},
     anvil::Anvil,
-    app::App,
+    app::{App, MinerView},
     plan::Plan,
     process::Process,
     receipt::Expectation,
@@ -15,7 +15,7 @@ use alloy::primitives::{B256, hex};
 use anyhow::{Context, Result};
 use cuckoo_protocol::{amount::parse_cai, manifest::Manifest};
 use sha2::{Digest, Sha256};
-use std::{fs, time::Duration};
+use std::{collections::HashMap, fs, time::Duration};
 
 /// A running network.
 pub struct Network {
@@ -114,18 +114,23 @@ impl Network {
         ready.await.with_context(|| format!("its log is {}", self.site.plan.folder.join("coordinator.log").display()))
     }
 
-    /// Waits until every miner of the plan is logged in.
+    /// Waits until every miner of the plan is logged in and weighs what it does on chain: stake counts when it is final.
     ///
     /// # Errors
     /// If an agent ends, or not all are within a minute.
     pub async fn wait_live(&mut self) -> Result<()> {
+        let mut weights = HashMap::new();
+        for miner in &self.crew.miners {
+            weights.insert(miner.address(), self.site.ledger().weight(miner.address()).await?);
+        }
         let (app, miners) = (&self.app, &mut self.miners);
         let live = until("all miners to be logged in", Duration::from_secs(60), async || {
             for miner in miners.iter_mut() {
                 miner.check()?;
             }
             let view = app.network().await?;
-            let live = view.miners.iter().filter(|miner| miner.live).count();
+            let whole = |miner: &&MinerView| miner.live && weights.get(&miner.operator) == Some(&miner.weight);
+            let live = view.miners.iter().filter(whole).count();
             Ok((live >= miners.len()).then_some(()))
         })
         .await;
