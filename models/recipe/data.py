@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import common
 import icons
 from bpe import write_tokenizer
 from captions import Thing, caption
 from colours import WORDS, background, name_colour, recolour
 from config import MODELS, ModelConfig, base_parser
-from names import COMMON, COMMON_FACTOR, split_colour
+from names import split_colour
 
 NORMAL, SMALL, BIG, HALF = 0.86, 0.5, 1.0, 0.5  # of the picture's width
 # Light drawings vanish on white and dark ones on black: such a pair is drawn again.
@@ -32,7 +33,7 @@ class Composer:
     def __init__(self, pictures: np.ndarray, entries: list[icons.Icon], size: int, seed: int) -> None:
         self.pictures, self.entries, self.size = pictures, entries, size
         self.rng = random.Random(seed)
-        self.weights = [entry.weight * (COMMON_FACTOR if entry.noun in COMMON else 1) for entry in entries]
+        self.weights = [entry.weight * (common.FACTOR if entry.noun in common.NOUNS else 1) for entry in entries]
         self.colours: dict[int, str | None] = {}
 
     def _colour_of(self, index: int) -> str | None:

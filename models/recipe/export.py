@@ -53,7 +53,7 @@ def load_pipeline(config: ModelConfig, work: Path) -> StableDiffusionPipeline:
 
 
 def shrink(model: onnx.ModelProto) -> None:
-    """Stores large fp32 initialisers as fp16, each with a Cast back to float in front of its users; drops node names."""
+    """Stores large fp32 initialisers as fp16, each with a Cast back to float; drops node names."""
     casts = []
     for tensor in model.graph.initializer:
         if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < SMALLEST_HALVED:
@@ -161,16 +161,17 @@ def main() -> None:
     args = base_parser(__doc__).parse_args()
     config = MODELS[args.model]
     work = args.work / config.name
-    saved, exported = work / "pipeline", work / "onnx"
+    saved, exported, package = work / "pipeline", work / "onnx", work / "package"
     for folder in (saved, exported):
         shutil.rmtree(folder, ignore_errors=True)
     load_pipeline(config, work).save_pretrained(saved)
     main_export(str(saved), str(exported), task="text-to-image", library_name="diffusers", device="cpu")
-    write_package(exported, config.package_dir)
-    text = json.dumps(manifest(config, config.package_dir), indent=1) + "\n"
-    (config.package_dir / "cuckoo.json").write_text(text)
-    validate(config, config.package_dir)
-    total = sum(path.stat().st_size for path in config.package_dir.rglob("*") if path.is_file())
+    write_package(exported, package)
+    (package / "cuckoo.json").write_text(json.dumps(manifest(config, package), indent=1) + "\n")
+    validate(config, package)
+    shutil.rmtree(config.package_dir, ignore_errors=True)  # only now: a failed export leaves the last good package
+    shutil.copytree(package, config.package_dir)
+    total = sum(path.stat().st_size for path in package.rglob("*") if path.is_file())
     print(f"{config.name}: {total / 1e6:.2f} MB")
 
 
