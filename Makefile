@@ -1,4 +1,5 @@
 # Everything installs itself: Rust, Node and Python 3 are all that must be there.
+# What installs and builds is silent on stdout, so that `make devnet` prints its one line of JSON and nothing else.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -15,17 +16,17 @@ setup: node_modules/.installed vendor/onnxruntime/libonnxruntime.so ## Install t
 
 # Not `npm ci`, which wants Foundry's binaries of every platform in the lock file, even those that a registry does not have.
 node_modules/.installed: package.json package-lock.json
-	npm install --no-save --no-audit --no-fund --loglevel=error >&2
-	mkdir -p node_modules/.foundry
-	ln -sf $(CURDIR)/node_modules/@foundry-rs/*-*/bin/* node_modules/.foundry/
-	touch $@
+	@npm install --no-save --no-audit --no-fund --loglevel=error >&2
+	@mkdir -p node_modules/.foundry
+	@ln -sf $(CURDIR)/node_modules/@foundry-rs/*-*/bin/* node_modules/.foundry/
+	@touch $@
 
 vendor/onnxruntime/libonnxruntime.so: tools/fetch-onnxruntime
-	tools/fetch-onnxruntime >&2
+	@tools/fetch-onnxruntime >&2
 
 build: setup ## Build contracts and agents
-	forge build >&2
-	cargo build --workspace --bins --locked
+	@forge build >&2
+	@cargo build --workspace --bins --locked
 
 demo: build ## Run a whole network on a local chain, show what it does, stop it (last line of stdout: one JSON object)
 	@target/debug/cuckoo-devnet demo
