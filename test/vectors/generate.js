@@ -3,7 +3,7 @@
 // sides are tested alike. Neither side is asked: hashes are worked out here, signatures are made by cast from the typed data itself, so
 // cast's own encoder has to arrive at the same digest for a signature to recover.
 //
-// Usage: npm ci && node test/vectors/generate.js
+// Usage: make setup && node test/vectors/generate.js
 "use strict";
 const { execFileSync } = require("child_process");
 const fs = require("fs");
