@@ -274,7 +274,8 @@ impl Store {
     }
 }
 
-async fn owed(transaction: &mut Transaction<'_, Sqlite>, miner: Address) -> Result<U256, StoreError> {
+/// All that is owed to `miner`, as the transaction sees it.
+pub(super) async fn owed(transaction: &mut Transaction<'_, Sqlite>, miner: Address) -> Result<U256, StoreError> {
     let row = sqlx::query("SELECT cumulative FROM channels WHERE miner = ?")
         .bind(miner.as_slice())
         .fetch_optional(&mut **transaction)

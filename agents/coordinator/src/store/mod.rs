@@ -147,11 +147,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn raise_channel(&self, miner: Address, cumulative: U256) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let row = sqlx::query("SELECT cumulative FROM channels WHERE miner = ?")
-            .bind(miner.as_slice())
-            .fetch_optional(&mut *transaction)
-            .await?;
-        let known = row.map(|row| wei(&row, "cumulative")).transpose()?.unwrap_or_default();
+        let known = leases::owed(&mut transaction, miner).await?;
         if cumulative > known {
             sqlx::query(
                 "INSERT INTO channels (miner, cumulative) VALUES (?, ?) ON CONFLICT (miner) DO UPDATE SET cumulative = excluded.cumulative",
