@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ILens} from "./interfaces/ILens.sol";
+import {IPayments} from "./interfaces/IPayments.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
 import {IStaking} from "./interfaces/IStaking.sol";
 import {Role} from "./interfaces/Messages.sol";
@@ -11,14 +12,17 @@ import {Role} from "./interfaces/Messages.sol";
 contract Lens is ILens {
     IStaking public immutable staking;
     IRegistry public immutable registry;
+    IPayments public immutable payments;
 
     constructor(IStaking staking_, IRegistry registry_) {
         staking = staking_;
         registry = registry_;
+        payments = IPayments(staking_.payments());
     }
 
     /// @inheritdoc ILens
     function network() external view returns (NetworkView memory) {
+        (uint256 rewardRate, uint256 rewardsEndAt) = staking.rewardStream();
         return NetworkView({
             epoch: staking.currentEpoch(),
             epochLength: staking.epochLength(),
@@ -28,6 +32,9 @@ contract Lens is ILens {
             coordinatorWeight: staking.totalWeight(Role.Coordinator),
             minMinerStake: staking.minStake(Role.Miner),
             minCoordinatorStake: staking.minStake(Role.Coordinator),
+            rewardRate: rewardRate,
+            rewardsEndAt: rewardsEndAt,
+            pausedUntil: staking.pausedUntil(),
             domainSeparator: registry.domainSeparator()
         });
     }
@@ -55,6 +62,9 @@ contract Lens is ILens {
         (v.poolAssets, v.poolShares) = staking.pool(account);
         v.ownAssets = staking.assetsOf(account, account);
         v.weight = staking.weightOf(account);
+        (v.jailed, v.jailedUntil) = staking.jailStatus(account);
+        (v.commission, v.commissionAnnounced, v.commissionFrom) = staking.commissionOf(account);
+        if (r.role == Role.Coordinator) v.backing = payments.backingOf(account);
     }
 
     /// @inheritdoc ILens
@@ -87,8 +97,13 @@ contract Lens is ILens {
             uint256 assets = staking.bucketAssetsOf(account, epoch, owner);
             if (assets == 0) continue;
             found[count++] = epoch;
-            if (current < staking.maturityOf(epoch)) v.maturing += assets;
-            else v.withdrawable += assets;
+            if (current < staking.maturityOf(epoch)) {
+                v.maturing += assets;
+                continue;
+            }
+            uint256 free = staking.withdrawable(account, epoch, owner);
+            v.withdrawable += free;
+            v.held += assets - free;
         }
         v.epochs = new uint256[](count);
         for (uint256 i; i < count; ++i) {

@@ -156,6 +156,11 @@ contract Registry is IRegistry, EIP712 {
     }
 
     /// @inheritdoc IRegistry
+    function roleOf(address operator) external view returns (Role) {
+        return _registrations[operator].role;
+    }
+
+    /// @inheritdoc IRegistry
     function operatorOf(address node) external view returns (address) {
         return _nodes[node].operator;
     }

@@ -4,96 +4,37 @@ pragma solidity 0.8.37;
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 import {CAI} from "./CAI.sol";
+import {StakingState} from "./StakingState.sol";
+import {IPayments} from "./interfaces/IPayments.sol";
 import {IStaking} from "./interfaces/IStaking.sol";
 import {Role} from "./interfaces/Messages.sol";
-import {EpochHistory} from "./libraries/EpochHistory.sol";
-import {Holding, Holdings} from "./libraries/Holdings.sol";
+import {Bucket, Buckets, Draws} from "./libraries/Buckets.sol";
+import {Pool, Pools} from "./libraries/Pools.sol";
+import {Stream, Streams} from "./libraries/Streams.sol";
+import {Wad} from "./libraries/Wad.sol";
 
 /// @title Staking
-/// @notice Stake, vote, leave and be slashed, see IStaking.
-/// @dev Every verb has one shape: require, convert (rounding is in the name), write, checkpoint the weight, emit, transfer.
-/// CAI has no hooks, so no transfer hands control to anybody and no reentrancy guard is needed; transfers come last all the same.
-contract Staking is IStaking {
-    using Checkpoints for Checkpoints.Trace208;
-    using EpochHistory for Checkpoints.Trace208;
-    using Holdings for Holding;
+/// @notice Stake, vote, earn, leave and be slashed, see IStaking.
+/// @dev Every verb on a pool has one shape: require, open (load the pool, add what the stream owes it), convert (rounding is in the name),
+/// close (write the pool and its weight), emit, transfer. CAI has no hooks, so no transfer hands control to anybody and no reentrancy
+/// guard is needed; transfers come last all the same.
+contract Staking is StakingState {
+    using Buckets for Bucket;
+    using Pools for Pool;
     using SafeCast for uint256;
+    using Streams for Stream;
+    using Wad for uint256;
 
-    // ---------------------------------------------------------------------------------------------------------- constants
-
-    /// @notice Largest fraction of one slash. WAD.
-    uint256 public constant MAX_SLASH = 0.5e18;
-    /// @notice Largest sum of the fractions of an operator's slashes in one epoch. WAD.
-    /// @dev Each fraction is of what stands when it is taken, so what is left of an epoch's slashes f1, f2... is
-    /// (1 - f1)(1 - f2)... >= 1 - (f1 + f2 + ...): whatever their order, an epoch never takes more than this share of what stood at
-    /// its beginning, and fractions of open disputes can be added up.
-    uint256 public constant MAX_SLASH_EPOCH = 0.75e18;
-    /// @notice Weight is at most so many times the operator's own stake.
-    uint256 public constant WEIGHT_PER_OWN_STAKE = 10;
-    /// @notice Whole epochs that a bucket matures after its own.
-    uint256 public constant MATURING_EPOCHS = 2;
-
-    // ------------------------------------------------------------------------------------------------------------ storage
-
-    /// @dev Two slots. The operator's own shares live here and nowhere else, since every verb needs them for the weight.
-    struct Pool {
-        Holding stake;
-        // slot 1
-        uint128 ownShares;
-        Role role;
-        bool active;
-        bool tombstoned;
-        /// Sum of the fractions slashed in `slashEpoch`. WAD.
-        uint64 slashedFraction;
-        uint40 slashEpoch;
-    }
-
-    CAI public immutable cai;
-    /// @inheritdoc IStaking
-    address public immutable registry;
-    /// @inheritdoc IStaking
-    uint256 public immutable epochLength;
-    uint256 internal immutable _minMinerStake;
-    uint256 internal immutable _minCoordinatorStake;
-
-    /// @inheritdoc IStaking
-    mapping(address account => bool) public isSlasher;
-    mapping(address operator => Pool) internal _pools;
-    /// @dev Of everybody but the operator itself.
-    mapping(address operator => mapping(address owner => uint256)) internal _shares;
-    mapping(address operator => mapping(uint256 epoch => Holding)) internal _buckets;
-    mapping(address operator => mapping(uint256 epoch => mapping(address owner => uint256))) internal _bucketShares;
-    mapping(address operator => Checkpoints.Trace208) internal _weights;
-    mapping(Role role => Checkpoints.Trace208) internal _totalWeights;
-
-    /// @param registry_ May be the predicted address of a contract that is deployed next; that one checks that it is meant.
-    /// @param slashers Active at once.
+    /// @dev See StakingState.
     constructor(
         CAI cai_,
         address registry_,
-        uint256 epochLength_,
-        uint256 minMinerStake_,
-        uint256 minCoordinatorStake_,
+        address payments_,
+        address owner_,
+        Parameters memory p,
         address[] memory slashers
-    ) {
-        if (address(cai_) == address(0) || registry_ == address(0)) revert ZeroAddress();
-        if (epochLength_ == 0 || epochLength_ > 365 days) revert InvalidParameter("epochLength", epochLength_);
-        uint256 supply = cai_.totalSupply();
-        if (minMinerStake_ >= supply) revert InvalidParameter("minMinerStake", minMinerStake_);
-        if (minCoordinatorStake_ >= supply) revert InvalidParameter("minCoordinatorStake", minCoordinatorStake_);
-        for (uint256 i; i < slashers.length; ++i) {
-            if (slashers[i] == address(0)) revert ZeroAddress();
-            if (isSlasher[slashers[i]]) revert InvalidParameter("slashers", i);
-            isSlasher[slashers[i]] = true;
-        }
-        cai = cai_;
-        registry = registry_;
-        epochLength = epochLength_;
-        _minMinerStake = minMinerStake_;
-        _minCoordinatorStake = minCoordinatorStake_;
-    }
+    ) StakingState(cai_, registry_, payments_, owner_, p, slashers) {}
 
     // -------------------------------------------------------------------------------------------------- stake, vote, leave
 
@@ -101,11 +42,12 @@ contract Staking is IStaking {
     function delegate(address operator, uint256 assets, address onBehalf) public returns (uint256 shares) {
         if (assets == 0) revert ZeroAmount();
         if (operator == address(0) || onBehalf == address(0)) revert ZeroAddress();
+        _requireOpen();
         Pool memory p;
         uint256 weight;
         (p, shares, weight) = _enterPool(operator, onBehalf, assets);
 
-        emit Delegated(operator, onBehalf, msg.sender, assets, shares, p.stake.assets, p.stake.shares, weight);
+        emit Delegated(operator, onBehalf, msg.sender, assets, shares, p.assets, p.shares, weight);
         SafeERC20.safeTransferFrom(cai, msg.sender, address(this), assets);
     }
 
@@ -127,43 +69,46 @@ contract Staking is IStaking {
     /// @inheritdoc IStaking
     function undelegate(address operator, uint256 shares) external returns (uint256 assets) {
         if (shares == 0) revert ZeroAmount();
-        uint256 held = sharesOf(operator, msg.sender);
+        (Pool memory p, uint256 before) = _open(operator);
+        uint256 held = msg.sender == operator ? p.ownShares : _shares[operator][msg.sender];
         if (shares > held) revert InsufficientShares(msg.sender, held, shares);
 
-        Pool memory p = _pools[operator];
-        uint256 weightBefore = _weight(p);
-        assets = p.stake.leaveDown(shares);
+        assets = p.leaveDown(shares);
         if (assets == 0) revert AmountTooSmall(shares);
-        if (msg.sender == operator) p.ownShares -= shares.toUint128();
+        if (msg.sender == operator) _leaveOwn(p, operator, shares);
         else _shares[operator][msg.sender] = held - shares;
-        _pools[operator] = p;
-
+        uint256 weight = _close(operator, p, before);
         uint256 epoch = currentEpoch();
-        Holding memory b = _buckets[operator][epoch];
-        _bucketShares[operator][epoch][msg.sender] += b.enterDown(assets);
-        _buckets[operator][epoch] = b;
+        _enterBucket(operator, epoch, msg.sender, assets);
 
-        uint256 weight = _recordWeight(operator, p.role, weightBefore, _weight(p));
-        emit Undelegated(operator, msg.sender, epoch, assets, shares, p.stake.assets, p.stake.shares, weight);
+        emit Undelegated(operator, msg.sender, epoch, assets, shares, p.assets, p.shares, weight);
     }
 
     /// @inheritdoc IStaking
-    /// @dev A matured bucket may be brought back as well: it merely spares a withdrawal and a new delegation.
     function cancelUndelegation(address operator, uint256 epoch) external returns (uint256 shares) {
-        uint256 assets = _leaveBucket(operator, epoch, msg.sender);
+        uint256 owned = _bucketShares[operator][epoch][msg.sender];
+        if (owned == 0) revert NothingToWithdraw(operator, epoch, msg.sender);
+        uint256 current = currentEpoch();
+        if (current >= maturityOf(epoch)) revert AlreadyMatured(epoch, maturityOf(epoch), current);
+
+        uint256 assets = _leaveBucket(operator, epoch, msg.sender, owned);
         Pool memory p;
         uint256 weight;
         (p, shares, weight) = _enterPool(operator, msg.sender, assets);
-        emit UndelegationCancelled(operator, msg.sender, epoch, assets, shares, p.stake.assets, p.stake.shares, weight);
+        emit UndelegationCancelled(operator, msg.sender, epoch, assets, shares, p.assets, p.shares, weight);
     }
 
     /// @inheritdoc IStaking
     function withdraw(address operator, uint256 epoch, address owner) external returns (uint256 assets) {
         // First of all: a bucket in which there is something is of an epoch that has been, so its maturity cannot overflow.
-        assets = _leaveBucket(operator, epoch, owner);
-        uint256 maturity = maturityOf(epoch);
+        uint256 owned = _bucketShares[operator][epoch][owner];
+        if (owned == 0) revert NothingToWithdraw(operator, epoch, owner);
         uint256 current = currentEpoch();
-        if (current < maturity) revert NotMatured(epoch, maturity, current);
+        if (current < maturityOf(epoch)) revert NotMatured(epoch, maturityOf(epoch), current);
+
+        uint256 held = heldFraction(operator, epoch);
+        if (held == 0) assets = _leaveBucket(operator, epoch, owner, owned);
+        else assets = _drawDown(operator, epoch, owner, owned, held);
 
         emit Withdrawn(operator, owner, epoch, assets);
         SafeERC20.safeTransfer(cai, owner, assets);
@@ -174,86 +119,268 @@ contract Staking is IStaking {
         internal
         returns (Pool memory p, uint256 shares, uint256 weight)
     {
-        p = _pools[operator];
+        uint256 before;
+        (p, before) = _open(operator);
         if (p.tombstoned) revert Tombstoned(operator);
-        uint256 weightBefore = _weight(p);
-        shares = p.stake.enterDown(assets);
+        shares = p.enterDown(assets);
         if (shares == 0) revert AmountTooSmall(assets);
-        if (owner == operator) p.ownShares += shares.toUint128();
+        if (owner == operator) p.ownShares += shares.toUint120();
         else _shares[operator][owner] += shares;
-        _pools[operator] = p;
-        weight = _recordWeight(operator, p.role, weightBefore, _weight(p));
+        weight = _close(operator, p, before);
     }
 
-    /// @dev Empties what `owner` has in a bucket. After slashes that can be nothing: it is cleared all the same.
-    function _leaveBucket(address operator, uint256 epoch, address owner) internal returns (uint256 assets) {
-        uint256 shares = _bucketShares[operator][epoch][owner];
-        if (shares == 0) revert NothingToWithdraw(operator, epoch, owner);
-        delete _bucketShares[operator][epoch][owner];
-        Holding memory b = _buckets[operator][epoch];
-        assets = b.leaveDown(shares);
+    /// @dev A coordinator's own stake cannot leave while it backs vouchers: else it would be gone before a payee's notice ends. How much
+    /// it backs is the coordinator's own choice, and taken back by notice.
+    function _leaveOwn(Pool memory p, address operator, uint256 shares) internal view {
+        p.ownShares -= shares.toUint120();
+        if (p.role != Role.Coordinator) return;
+        uint256 backing = IPayments(payments).backingOf(operator);
+        uint256 left = p.ownValueDown();
+        if (left < backing) revert StakeBacksVouchers(operator, backing, left);
+    }
+
+    /// @dev Adds `assets` to a bucket that has not matured and credits the shares to `owner`.
+    function _enterBucket(address operator, uint256 epoch, address owner, uint256 assets) internal {
+        Bucket memory b = _buckets[operator][epoch];
+        _bucketShares[operator][epoch][owner] += b.enterDown(assets);
         _buckets[operator][epoch] = b;
     }
 
-    // -------------------------------------------------------------------------------------------------------------- slash
+    /// @dev Empties what `owner` has in a bucket, less what it drew early. After slashes that can be nothing: it is cleared all the same.
+    function _leaveBucket(address operator, uint256 epoch, address owner, uint256 owned)
+        internal
+        returns (uint256 assets)
+    {
+        delete _bucketShares[operator][epoch][owner];
+        Bucket memory b = _buckets[operator][epoch];
+        assets = b.leaveDown(owned);
+        _buckets[operator][epoch] = b;
+        if (!b.drawn) return assets;
+        // Not more than it was worth: roundings can leave a wei less than was drawn.
+        uint256 drawn = Math.min(_drawn[operator][epoch][owner], assets);
+        delete _drawn[operator][epoch][owner];
+        _draws[operator][epoch].assets -= drawn.toUint96();
+        assets -= drawn;
+    }
+
+    /// @dev Takes out what open disputes leave free, rounded down: floor(value - value * held), less what was drawn before.
+    function _drawDown(address operator, uint256 epoch, address owner, uint256 owned, uint256 held)
+        internal
+        returns (uint256 assets)
+    {
+        Bucket memory b = _buckets[operator][epoch];
+        uint256 value = b.valueDown(owned);
+        uint256 free = value - value.mulUp(held);
+        uint256 drawn = _drawn[operator][epoch][owner];
+        if (free <= drawn || msg.sender != owner) revert HeldBack(operator, epoch, owner, held);
+        assets = free - drawn;
+        _drawn[operator][epoch][owner] = free;
+        _draws[operator][epoch].assets += assets.toUint96();
+        _buckets[operator][epoch].drawn = true;
+    }
+
+    // --------------------------------------------------------------------------------------------------------------- earn
+
+    /// @inheritdoc IStaking
+    function fundRewards(uint256 amount) external {
+        Stream memory s = _streamNow();
+        if (s.fundDown(amount, rewardPeriod) == 0) revert AmountTooSmall(amount);
+        _stream = s;
+        emit RewardsFunded(msg.sender, amount, s.rate, s.endsAt);
+        SafeERC20.safeTransferFrom(cai, msg.sender, address(this), amount);
+    }
+
+    /// @inheritdoc IStaking
+    function accrue(address operator) external returns (uint256 assets) {
+        uint256 stored = _pools[operator].assets;
+        (Pool memory p, uint256 before) = _open(operator);
+        _close(operator, p, before);
+        return p.assets - stored;
+    }
+
+    /// @inheritdoc IStaking
+    function setCommission(uint256 commission) external {
+        if (commission > 1e18 || commission % Pools.COMMISSION_UNIT != 0) revert InvalidCommission(commission);
+        (Pool memory p, uint256 before) = _open(msg.sender);
+        uint32 units = (commission / Pools.COMMISSION_UNIT).toUint32();
+        Record storage r = _records[msg.sender];
+        if (units > p.commission) {
+            uint256 from = block.timestamp + epochLength;
+            (r.announced, r.announcedFrom) = (units, from.toUint40());
+            emit CommissionAnnounced(msg.sender, commission, from);
+        } else {
+            p.commission = units;
+            (r.announced, r.announcedFrom) = (0, 0);
+            emit CommissionSet(msg.sender, commission);
+        }
+        _close(msg.sender, p, before);
+    }
+
+    /// @inheritdoc IStaking
+    function applyCommission(address operator) external {
+        Record storage r = _records[operator];
+        uint256 from = r.announcedFrom;
+        if (from == 0 || block.timestamp < from) revert CommissionNotDue(operator, from, block.timestamp);
+        (Pool memory p, uint256 before) = _open(operator);
+        p.commission = r.announced;
+        (r.announced, r.announcedFrom) = (0, 0);
+        emit CommissionSet(operator, p.commission * Pools.COMMISSION_UNIT);
+        _close(operator, p, before);
+    }
+
+    // ----------------------------------------------------------------------------------------------- hold back, slash, jail
+
+    /// @inheritdoc IStaking
+    function hold(address operator, uint256 fraction) external returns (uint256 epoch) {
+        if (!isSlasher(msg.sender)) revert Unauthorised(msg.sender);
+        _requireOpen();
+        _requireFraction(fraction);
+        epoch = currentEpoch();
+        uint256 held = _held[operator][epoch] + fraction;
+        _held[operator][epoch] = held;
+        _heldBy[msg.sender][operator][epoch] += fraction;
+        _records[operator].holdEpoch = epoch.toUint32();
+        emit Held(operator, msg.sender, epoch, fraction, held);
+    }
+
+    /// @inheritdoc IStaking
+    function release(address operator, uint256 fraction, uint256 epoch) external {
+        if (fraction == 0) revert ZeroAmount();
+        uint256 held = _heldBy[msg.sender][operator][epoch];
+        if (held < fraction) revert NotHeld(operator, epoch, held, fraction);
+        _release(operator, fraction, epoch);
+    }
+
+    function _release(address operator, uint256 fraction, uint256 epoch) internal {
+        uint256 held = _held[operator][epoch] - fraction;
+        _held[operator][epoch] = held;
+        _heldBy[msg.sender][operator][epoch] -= fraction;
+        emit Released(operator, msg.sender, epoch, fraction, held);
+    }
 
     /// @inheritdoc IStaking
     /// @dev When an epoch's limit is exhausted nothing is taken and nothing reverts: no slasher gets stuck because another came first.
-    /// The operator's own shares are those in its pool and in its maturing buckets: leaving quickly must not spare it the reward.
-    function slash(address operator, uint256 fraction, address recipient, uint256 reward)
-        external
-        returns (uint256 slashed, uint256 paid)
-    {
-        if (!isSlasher[msg.sender]) revert Unauthorised(msg.sender);
-        if (fraction == 0 || fraction > MAX_SLASH) revert FractionOutOfRange(fraction, MAX_SLASH);
+    /// The operator's own shares are those in its pool and in its buckets: leaving quickly must not spare it the reward.
+    function slash(
+        address operator,
+        uint256 fraction,
+        uint256 epoch,
+        uint256 jailTerm,
+        address recipient,
+        uint256 reward
+    ) external returns (uint256 slashed, uint256 paid) {
+        _requireFraction(fraction);
+        uint256 first = Math.saturatingSub(_useHold(operator, fraction, epoch), MATURING_EPOCHS);
+        fraction = _withinEpochLimit(operator, fraction);
 
-        uint256 epoch = currentEpoch();
-        Pool memory p = _pools[operator];
-        uint256 weightBefore = _weight(p);
-        // taken fraction = min(fraction, MAX_SLASH_EPOCH - sum of this epoch's fractions)
-        uint256 spent = p.slashEpoch == epoch ? p.slashedFraction : 0;
-        fraction = Math.min(fraction, MAX_SLASH_EPOCH - spent);
-        p.slashEpoch = epoch.toUint40();
-        p.slashedFraction = (spent + fraction).toUint64();
-
-        (uint256 fromPool, uint256 ownLoss) = p.stake.slashDown(p.ownShares, fraction);
-        if (p.stake.isRuined()) p.tombstoned = true;
-        _pools[operator] = p;
-        (uint256 fromBuckets, uint256 ownBucketLoss) = _slashBuckets(operator, epoch, fraction);
+        (Pool memory p, uint256 before) = _open(operator);
+        (uint256 fromPool, uint256 ownLoss) = p.slashDown(fraction);
+        (uint256 fromBuckets, uint256 ownBucketLoss) = _slashBuckets(operator, first, fraction);
         slashed = fromPool + fromBuckets;
         // paid = min(reward, what the operator's own shares lost / 2)
         if (recipient != address(0)) paid = Math.min(reward, (ownLoss + ownBucketLoss) / 2);
+        uint256 until = jailTerm == 0 ? 0 : _jail(operator, p, jailTerm);
+        uint256 weight = _close(operator, p, before);
 
-        uint256 weight = _recordWeight(operator, p.role, weightBefore, _weight(p));
-        emit Slashed(
-            operator,
-            msg.sender,
-            fraction,
-            fromPool,
-            fromBuckets,
-            paid,
-            recipient,
-            p.stake.assets,
-            p.stake.shares,
-            weight
-        );
+        emit Slashed(operator, msg.sender, fraction, fromPool, fromBuckets, paid, recipient, p.assets, p.shares, weight);
+        if (until != 0) emit JailedUntil(operator, msg.sender, until, weight);
         if (slashed != paid) cai.burn(slashed - paid);
         if (paid != 0) SafeERC20.safeTransfer(cai, recipient, paid);
     }
 
-    /// @dev Slashes the buckets that have not matured: that of this epoch and of the two before. The only loop.
-    function _slashBuckets(address operator, uint256 epoch, uint256 fraction)
+    /// @inheritdoc IStaking
+    function jail(address operator, uint256 term) external {
+        if (msg.sender != payments) revert Unauthorised(msg.sender);
+        (Pool memory p, uint256 before) = _open(operator);
+        uint256 until = _jail(operator, p, term);
+        uint256 weight = _close(operator, p, before);
+        emit JailedUntil(operator, msg.sender, until, weight);
+    }
+
+    /// @inheritdoc IStaking
+    function unjail() external {
+        (Pool memory p, uint256 before) = _open(msg.sender);
+        if (!p.jailed) revert NotJailed(msg.sender);
+        uint256 until = _records[msg.sender].jailedUntil;
+        if (block.timestamp < until) revert Jailed(msg.sender, until);
+        p.jailed = false;
+        uint256 weight = _close(msg.sender, p, before);
+        emit Unjailed(msg.sender, weight);
+    }
+
+    /// @inheritdoc IStaking
+    function payFromOwn(address operator, uint256 assets, address payee) external returns (uint256 paid) {
+        if (msg.sender != payments) revert Unauthorised(msg.sender);
+        (Pool memory p, uint256 before) = _open(operator);
+        uint256 shares;
+        (paid, shares) = p.leaveOwnUp(assets);
+        uint256 weight = _close(operator, p, before);
+        uint256 epoch = currentEpoch();
+        _enterBucket(operator, epoch, payee, paid);
+        emit PaidFromOwn(operator, payee, epoch, paid, shares, p.assets, p.shares, weight);
+    }
+
+    function _requireFraction(uint256 fraction) internal pure {
+        if (fraction == 0 || fraction > MAX_SLASH) revert FractionOutOfRange(fraction, MAX_SLASH);
+    }
+
+    /// @dev Jails until the later of now + term and what was said before.
+    function _jail(address operator, Pool memory p, uint256 term) internal returns (uint256 until) {
+        Record storage r = _records[operator];
+        until = Math.max(r.jailedUntil, block.timestamp + term);
+        r.jailedUntil = until.toUint40();
+        p.jailed = true;
+    }
+
+    /// @dev taken fraction = min(fraction, MAX_SLASH_EPOCH - sum of this epoch's fractions)
+    function _withinEpochLimit(address operator, uint256 fraction) internal returns (uint256) {
+        uint256 epoch = currentEpoch();
+        Record storage r = _records[operator];
+        uint256 spent = r.slashEpoch == epoch ? r.slashedFraction : 0;
+        fraction = Math.min(fraction, MAX_SLASH_EPOCH - spent);
+        (r.slashEpoch, r.slashedFraction) = (epoch.toUint32(), (spent + fraction).toUint64());
+        return fraction;
+    }
+
+    /// @dev Ends the hold that the caller's dispute has had since `epoch`. What is taken in sum under holds is therefore never more than was
+    /// held back, and what was drawn early is always covered by what stays: V * (1 - f) * (1 - (held - f)) >= V * (1 - held).
+    /// @return The epoch whose maturing buckets are liable: that of the hold; of now, when there is none or it has expired. Without one only
+    /// an active slasher may slash: a retired one finishes what it holds.
+    function _useHold(address operator, uint256 fraction, uint256 epoch) internal returns (uint256) {
+        uint256 current = currentEpoch();
+        if (epoch > current) revert FutureEpoch(epoch, current);
+        if (current <= epoch + HOLD_EPOCHS && _heldBy[msg.sender][operator][epoch] >= fraction) {
+            _release(operator, fraction, epoch);
+            return epoch;
+        }
+        if (!isSlasher(msg.sender)) revert Unauthorised(msg.sender);
+        return current;
+    }
+
+    /// @dev Slashes the buckets from `first` to that of now. The only loop: at most HOLD_EPOCHS + MATURING_EPOCHS + 1 of them.
+    function _slashBuckets(address operator, uint256 first, uint256 fraction)
         internal
         returns (uint256 lossSum, uint256 ownLossSum)
     {
-        for (uint256 e = epoch - Math.min(epoch, MATURING_EPOCHS); e <= epoch; ++e) {
-            Holding memory b = _buckets[operator][e];
+        uint256 current = currentEpoch();
+        for (uint256 e = first; e <= current; ++e) {
+            Bucket memory b = _buckets[operator][e];
             if (b.assets == 0) continue;
-            (uint256 loss, uint256 ownLoss) = b.slashDown(_bucketShares[operator][e][operator], fraction);
+            uint256 taken = current < maturityOf(e) ? fraction : _withinHeldLimit(operator, e, fraction);
+            (uint256 loss, uint256 ownLoss) = b.slashDown(_bucketShares[operator][e][operator], taken);
             _buckets[operator][e] = b;
             lossSum += loss;
             ownLossSum += ownLoss;
         }
+    }
+
+    /// @dev Of a matured bucket no more is ever taken in sum than can be held back, however many holds there were.
+    function _withinHeldLimit(address operator, uint256 epoch, uint256 fraction) internal returns (uint256) {
+        Draws storage d = _draws[operator][epoch];
+        uint256 spent = d.slashed;
+        fraction = Math.min(fraction, MAX_SLASH_EPOCH - spent);
+        d.slashed = (spent + fraction).toUint64();
+        return fraction;
     }
 
     // ------------------------------------------------------------------------------------------------------ role and weight
@@ -261,111 +388,14 @@ contract Staking is IStaking {
     /// @inheritdoc IStaking
     function setRole(address operator, Role role, bool active) external returns (uint256 weight) {
         if (msg.sender != registry) revert Unauthorised(msg.sender);
-        Pool memory p = _pools[operator];
+        if (active) _requireOpen();
+        (Pool memory p, uint256 before) = _open(operator);
         // Out of the old role's total, then into the new one's.
-        _recordWeight(operator, p.role, _weight(p), 0);
+        p.active = false;
+        _close(operator, p, before);
         p.role = role;
         p.active = active;
-        _pools[operator] = p;
-        weight = _recordWeight(operator, role, 0, _weight(p));
+        weight = _close(operator, p, 0);
         emit RoleSet(operator, role, active, weight);
-    }
-
-    /// @dev weight = min(pool assets, 10 * own stake) if active, not tombstoned and own stake > the role's minimum; else 0
-    function _weight(Pool memory p) internal view returns (uint256) {
-        if (!p.active || p.tombstoned) return 0;
-        uint256 own = p.stake.valueDown(p.ownShares);
-        if (own <= minStake(p.role)) return 0;
-        return Math.min(p.stake.assets, WEIGHT_PER_OWN_STAKE * own);
-    }
-
-    /// @dev Writes a change of weight to the operator's history and to its role's. The latest entry of a history is therefore always
-    /// what `_weight` says, and need not be read to know whether something changed.
-    function _recordWeight(address operator, Role role, uint256 before, uint256 weight) internal returns (uint256) {
-        if (before == weight) return weight;
-        uint256 epoch = currentEpoch();
-        _weights[operator].set(epoch, weight);
-        Checkpoints.Trace208 storage total = _totalWeights[role];
-        total.set(epoch, total.latest() - before + weight);
-        return weight;
-    }
-
-    // -------------------------------------------------------------------------------------------------------------- views
-
-    /// @inheritdoc IStaking
-    function pool(address operator) external view returns (uint256 assets, uint256 shares) {
-        Holding memory stake = _pools[operator].stake;
-        return (stake.assets, stake.shares);
-    }
-
-    /// @inheritdoc IStaking
-    function sharesOf(address operator, address owner) public view returns (uint256) {
-        return owner == operator ? _pools[operator].ownShares : _shares[operator][owner];
-    }
-
-    /// @inheritdoc IStaking
-    function assetsOf(address operator, address owner) external view returns (uint256) {
-        return _pools[operator].stake.valueDown(sharesOf(operator, owner));
-    }
-
-    /// @inheritdoc IStaking
-    function bucket(address operator, uint256 epoch) external view returns (uint256 assets, uint256 shares) {
-        Holding memory b = _buckets[operator][epoch];
-        return (b.assets, b.shares);
-    }
-
-    /// @inheritdoc IStaking
-    function bucketAssetsOf(address operator, uint256 epoch, address owner) external view returns (uint256) {
-        return _buckets[operator][epoch].valueDown(_bucketShares[operator][epoch][owner]);
-    }
-
-    /// @inheritdoc IStaking
-    function weightOf(address operator) external view returns (uint256) {
-        return _weight(_pools[operator]);
-    }
-
-    /// @inheritdoc IStaking
-    function totalWeight(Role role) external view returns (uint256) {
-        return _totalWeights[role].latest();
-    }
-
-    /// @inheritdoc IStaking
-    function weightAt(address operator, uint256 epoch) external view returns (uint256) {
-        _requireBegun(epoch);
-        return _weights[operator].atStartOf(epoch);
-    }
-
-    /// @inheritdoc IStaking
-    function totalWeightAt(Role role, uint256 epoch) external view returns (uint256) {
-        _requireBegun(epoch);
-        return _totalWeights[role].atStartOf(epoch);
-    }
-
-    function _requireBegun(uint256 epoch) internal view {
-        uint256 current = currentEpoch();
-        if (epoch > current) revert FutureEpoch(epoch, current);
-    }
-
-    /// @inheritdoc IStaking
-    /// @dev No stake suffices for no role.
-    function minStake(Role role) public view returns (uint256) {
-        if (role == Role.Miner) return _minMinerStake;
-        if (role == Role.Coordinator) return _minCoordinatorStake;
-        return type(uint256).max;
-    }
-
-    /// @inheritdoc IStaking
-    function isTombstoned(address operator) external view returns (bool) {
-        return _pools[operator].tombstoned;
-    }
-
-    /// @inheritdoc IStaking
-    function currentEpoch() public view returns (uint256) {
-        return block.timestamp / epochLength;
-    }
-
-    /// @inheritdoc IStaking
-    function maturityOf(uint256 epoch) public pure returns (uint256) {
-        return epoch + MATURING_EPOCHS + 1;
     }
 }

@@ -19,6 +19,15 @@ interface ILens {
         uint256 poolShares;
         uint256 ownAssets;
         uint256 weight;
+        /// No weight until it unjails itself, which it can from `jailedUntil` (seconds) on.
+        bool jailed;
+        uint256 jailedUntil;
+        /// WAD, and a rise that can take effect from `commissionFrom` (seconds) on; zeros when none is announced.
+        uint256 commission;
+        uint256 commissionAnnounced;
+        uint256 commissionFrom;
+        /// CAI wei of its own stake that stand behind its vouchers.
+        uint256 backing;
     }
 
     struct NetworkView {
@@ -30,6 +39,11 @@ interface ILens {
         uint256 coordinatorWeight;
         uint256 minMinerStake;
         uint256 minCoordinatorStake;
+        /// CAI wei a second that the reward stream pays, and until when (seconds).
+        uint256 rewardRate;
+        uint256 rewardsEndAt;
+        /// Entry is paused until then (seconds).
+        uint256 pausedUntil;
         bytes32 domainSeparator;
     }
 
@@ -37,8 +51,10 @@ interface ILens {
         address operator;
         uint256 shares;
         uint256 assets;
-        /// What has left the pool and cannot be withdrawn yet, and what can; of the last `bucketEpochs` epochs asked for.
+        /// What has left the pool and has not matured, what has and is held back by open disputes, and what can be withdrawn now; of the
+        /// last `bucketEpochs` epochs asked for.
         uint256 maturing;
+        uint256 held;
         uint256 withdrawable;
         /// Epochs of the owner's buckets that are not empty.
         uint256[] epochs;

@@ -68,6 +68,9 @@ interface IRegistry {
 
     function registration(address operator) external view returns (Registration memory);
 
+    /// @notice Role of an operator, retired or not; it never changes.
+    function roleOf(address operator) external view returns (Role);
+
     /// @notice Operator that a node belongs to; zero if none.
     function operatorOf(address node) external view returns (address);
 

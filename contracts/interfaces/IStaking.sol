@@ -3,13 +3,32 @@ pragma solidity 0.8.37;
 
 import {Role} from "./Messages.sol";
 
-/// @title Stake, vote, leave and be slashed.
+/// @title Stake, vote, earn, leave and be slashed.
 /// @notice One pool an operator: whoever delegates to it, the operator itself included, holds shares of its assets.
 /// @dev Every conversion rounds against the caller. Times are block timestamps cut into epochs of `epochLength` seconds.
 /// Events carry the totals after the verb: `poolAssets`, `poolShares` and `weight`, so that an indexer needs no calls.
+/// Every verb that touches a pool first adds what the reward stream owes it, and says so with `Rewarded`.
 interface IStaking {
-    /// @notice The caller is not the contract that may do this.
+    /// @notice What is fixed at deployment.
+    struct Parameters {
+        /// Seconds, at most a year.
+        uint256 epochLength;
+        /// CAI wei; own stake must be more.
+        uint256 minMinerStake;
+        /// CAI wei; own stake must be more.
+        uint256 minCoordinatorStake;
+        /// Seconds that a period of the reward stream lasts.
+        uint256 rewardPeriod;
+        /// May be nobody.
+        address guardian;
+        /// Seconds; the guardian has no right from then on.
+        uint256 guardianExpiry;
+    }
+
+    /// @notice The caller may not do this.
     error Unauthorised(address caller);
+    /// @notice Entry is paused until `until` (seconds). Exits are never paused.
+    error EntryPaused(uint256 until);
     /// @notice An amount of nothing.
     error ZeroAmount();
     /// @notice The zero address was given.
@@ -18,17 +37,41 @@ interface IStaking {
     error AmountTooSmall(uint256 amount);
     /// @notice `owner` holds fewer shares than it wants to use.
     error InsufficientShares(address owner, uint256 available, uint256 required);
+    /// @notice The coordinator's own stake would fall to `left`, but `backing` of it stands behind its vouchers (CAI wei): lower the backing in
+    /// Payments first.
+    error StakeBacksVouchers(address operator, uint256 backing, uint256 left);
     /// @notice The pool lost more than 99% of a share's first price: no new stake, exits stay open.
     error Tombstoned(address operator);
     /// @notice The bucket can be withdrawn from epoch `maturity` on.
     error NotMatured(uint256 epoch, uint256 maturity, uint256 current);
+    /// @notice The bucket has matured, so it is withdrawn, not brought back.
+    error AlreadyMatured(uint256 epoch, uint256 maturity, uint256 current);
+    /// @notice Open disputes hold back a fraction `held` (WAD) of the bucket: of what is left to `owner` nothing is free now. While
+    /// anything is held back only `owner` itself may withdraw the part that is free.
+    error HeldBack(address operator, uint256 epoch, address owner, uint256 held);
+    /// @notice A release of more than the caller holds for disputes that opened in `epoch`.
+    error NotHeld(address operator, uint256 epoch, uint256 held, uint256 fraction);
     /// @notice Nothing of `owner` waits in this bucket.
     error NothingToWithdraw(address operator, uint256 epoch, address owner);
     /// @notice A slash of a fraction that is zero or above the limit of one incident. WAD.
     error FractionOutOfRange(uint256 fraction, uint256 limit);
     /// @notice The epoch of a past weight has not begun yet.
     error FutureEpoch(uint256 epoch, uint256 current);
-    /// @notice A constructor argument outside its bounds.
+    /// @notice Weights are remembered for the last `WEIGHT_MEMORY` epochs in which they changed, not for this one.
+    error ForgottenEpoch(uint256 epoch);
+    /// @notice The operator is jailed until `until` (seconds) at least.
+    error Jailed(address operator, uint256 until);
+    /// @notice The operator is not jailed.
+    error NotJailed(address operator);
+    /// @notice A commission above 1 (WAD) or not a multiple of 1e-9.
+    error InvalidCommission(uint256 commission);
+    /// @notice No rise of the commission waits, or it takes effect only at `from` (seconds).
+    error CommissionNotDue(address operator, uint256 from, uint256 current);
+    /// @notice The account is a slasher already, or was one.
+    error SlasherKnown(address account);
+    /// @notice The account is no slasher, or has been retired.
+    error SlasherUnknown(address account);
+    /// @notice An argument outside its bounds.
     error InvalidParameter(string name, uint256 value);
 
     event Delegated(
@@ -76,6 +119,51 @@ interface IStaking {
     );
     /// @notice The operator entered a role, or left it (`active` false).
     event RoleSet(address indexed operator, Role role, bool active, uint256 weight);
+    /// @notice The reward stream paid `assets` into the pool; `commissionShares` of the pool were minted to the operator for its cut.
+    event Rewarded(
+        address indexed operator,
+        uint256 assets,
+        uint256 commissionShares,
+        uint256 poolAssets,
+        uint256 poolShares,
+        uint256 weight
+    );
+    /// @notice `amount` was added to the reward stream, which now pays `rate` wei a second until `endsAt`.
+    event RewardsFunded(address indexed caller, uint256 amount, uint256 rate, uint256 endsAt);
+    /// @notice The operator's commission is `commission` (WAD) from now on.
+    event CommissionSet(address indexed operator, uint256 commission);
+    /// @notice The operator's commission can rise to `commission` (WAD) from `from` (seconds) on.
+    event CommissionAnnounced(address indexed operator, uint256 commission, uint256 from);
+    /// @notice `fraction` of the operator's stake is held back for a dispute that opened in `epoch`; `held` in total for that epoch.
+    event Held(
+        address indexed operator, address indexed slasher, uint256 indexed epoch, uint256 fraction, uint256 held
+    );
+    event Released(
+        address indexed operator, address indexed slasher, uint256 indexed epoch, uint256 fraction, uint256 held
+    );
+    /// @notice No weight until the operator calls `unjail`, which it can from `until` (seconds) on.
+    event JailedUntil(address indexed operator, address indexed jailer, uint256 until, uint256 weight);
+    event Unjailed(address indexed operator, uint256 weight);
+    /// @notice `assets` of the operator's own stake went into the bucket of `epoch`, for `payee`.
+    event PaidFromOwn(
+        address indexed operator,
+        address indexed payee,
+        uint256 indexed epoch,
+        uint256 assets,
+        uint256 shares,
+        uint256 poolAssets,
+        uint256 poolShares,
+        uint256 weight
+    );
+    /// @notice `slasher` may slash from `activeFrom` (seconds) on.
+    event SlasherProposed(address indexed slasher, uint256 activeFrom);
+    /// @notice `slasher` opens nothing any more; what it holds it may finish.
+    event SlasherRetired(address indexed slasher);
+    event GuardianSet(address indexed guardian);
+    /// @notice Entry is paused until `until` (seconds); zero, or a past time, when it is open.
+    event PauseSet(address indexed caller, uint256 until);
+
+    // ---- stake, vote, leave
 
     /// @notice Stakes `assets` CAI of the caller behind `operator`; the shares belong to `onBehalf`. For oneself it is staking,
     /// for another a vote.
@@ -98,25 +186,93 @@ interface IStaking {
     /// @return assets Moved, in CAI wei, rounded down.
     function undelegate(address operator, uint256 shares) external returns (uint256 assets);
 
-    /// @notice Brings what the caller has in a bucket back into the pool, at the bucket's value and the pool's price of now.
+    /// @notice Brings what the caller has in a bucket that has not matured back into the pool, at the bucket's value and the pool's price
+    /// of now.
     function cancelUndelegation(address operator, uint256 epoch) external returns (uint256 shares);
 
-    /// @notice Pays out what `owner` has in a matured bucket, to `owner`. Anybody may call.
+    /// @notice Pays out what `owner` has in a matured bucket, to `owner`. Anybody may call. While disputes that opened before the bucket
+    /// matured are open, the fractions that they could slash (their sum, at most `MAX_SLASH_EPOCH`) stay; the rest is paid, but then only
+    /// `owner` may call.
     /// @return assets Paid in CAI wei, rounded down.
     function withdraw(address operator, uint256 epoch, address owner) external returns (uint256 assets);
 
-    /// @notice Takes `fraction` of the pool and of every bucket that has not matured. Slashers only.
+    // ---- earn
+
+    /// @notice Adds `amount` CAI wei of the caller to the reward stream: spread over the rest of the period that runs, or, when less than a
+    /// tenth of one is left, over a new one of `rewardPeriod` seconds, together with what was left. Refused are less than a wei a second, and
+    /// what would begin a new period that flows slower than the one that still runs. What the division leaves over is not promised to
+    /// anybody. While nobody has weight the stream stands still.
+    function fundRewards(uint256 amount) external;
+
+    /// @notice Adds to a pool what the stream owes it by now. Anybody may call; every verb on the pool does it as well.
+    /// @return assets CAI wei added.
+    function accrue(address operator) external returns (uint256 assets);
+
+    /// @notice Sets the caller's cut (WAD, a multiple of 1e-9) of all that the stream pays into its pool. A cut takes effect at once; a rise
+    /// is announced, and takes effect by `applyCommission` once an epoch's length has passed. A further call replaces what was announced.
+    function setCommission(uint256 commission) external;
+
+    /// @notice Puts an announced rise into effect. Anybody may call.
+    function applyCommission(address operator) external;
+
+    // ---- hold back, slash, jail
+
+    /// @notice Holds back `fraction` (WAD, at most `MAX_SLASH`) of what is behind `operator`, for a dispute that opens now. Active slashers
+    /// only; refused while entry is paused. Ends by `release`, or by itself `HOLD_EPOCHS` epochs later.
+    /// @return epoch Of now: what `release` and `slash` want to be told.
+    function hold(address operator, uint256 fraction) external returns (uint256 epoch);
+
+    /// @notice Ends a hold of `fraction` that the caller began in `epoch`, also one that has expired.
+    function release(address operator, uint256 fraction, uint256 epoch) external;
+
+    /// @notice Takes `fraction` of the pool and of every bucket that had not matured in `epoch`, and ends the hold of `fraction` that the caller
+    /// began then. Without such a hold, or when it has expired, only what matures now is liable, and only an active slasher may slash.
     /// @param fraction WAD, at most `MAX_SLASH`; cut so that one epoch's slashes stay within `MAX_SLASH_EPOCH`.
+    /// @param epoch When the dispute opened: what `hold` returned, or the epoch of now.
+    /// @param jailTerm Seconds in jail; zero for none.
     /// @param recipient Gets up to `reward`, the rest is burned.
     /// @param reward CAI wei wished for `recipient`; cut to half of what the operator's own shares lost, so that slashing oneself never pays.
     /// @return slashed CAI wei taken. @return paid CAI wei of it that `recipient` got.
-    function slash(address operator, uint256 fraction, address recipient, uint256 reward)
-        external
-        returns (uint256 slashed, uint256 paid);
+    function slash(
+        address operator,
+        uint256 fraction,
+        uint256 epoch,
+        uint256 jailTerm,
+        address recipient,
+        uint256 reward
+    ) external returns (uint256 slashed, uint256 paid);
+
+    /// @notice Jails an operator for `term` seconds from now. Payments only.
+    function jail(address operator, uint256 term) external;
+
+    /// @notice Moves up to `assets` CAI wei of the operator's own stake, never of its voters', into the bucket of the current epoch, for
+    /// `payee`: there it matures and stays slashable like any exit. Payments only.
+    /// @return paid CAI wei moved; less when the own stake is less. The shares taken are rounded up, against the operator.
+    function payFromOwn(address operator, uint256 assets, address payee) external returns (uint256 paid);
+
+    /// @notice Ends the caller's jail once its term is over.
+    function unjail() external;
+
+    // ---- govern
+
+    /// @notice Names a slasher, active after unbonding plus an epoch: whoever does not trust it can leave before. Owner only.
+    function proposeSlasher(address slasher) external;
+
+    /// @notice Takes the right to open new disputes from a slasher, for ever. Those it holds stake for it may finish. Owner only.
+    function retireSlasher(address slasher) external;
+
+    /// @notice Replaces the guardian; its expiry stays. Owner only.
+    function setGuardian(address guardian) external;
+
+    /// @notice Stops entry (`delegate`, `register`, new disputes) until `until` (seconds), at most `MAX_PAUSE` from now; a past time opens it
+    /// again. Exits, payments and running disputes go on. Owner, or the guardian while it lasts.
+    function pauseEntry(uint256 until) external;
 
     /// @notice Sets what role an operator has and whether it is active in it. Registry only.
     /// @return weight After the change.
     function setRole(address operator, Role role, bool active) external returns (uint256 weight);
+
+    // ---- views
 
     /// @notice Pool assets (CAI wei) and shares of an operator.
     function pool(address operator) external view returns (uint256 assets, uint256 shares);
@@ -133,16 +289,17 @@ interface IStaking {
     /// @notice CAI wei that `owner` has in the bucket of `epoch`, rounded down.
     function bucketAssetsOf(address operator, uint256 epoch, address owner) external view returns (uint256);
 
-    /// @notice min(pool assets, 10 x own stake) of an active operator whose own stake is above its role's minimum, else zero.
+    /// @notice min(pool assets, 10 x own stake) of an active operator that is not jailed and whose own stake is above its role's minimum, else
+    /// zero. As of the last verb on its pool: rewards that are pending count with the next.
     function weightOf(address operator) external view returns (uint256);
 
     /// @notice Sum of `weightOf` over a role.
     function totalWeight(Role role) external view returns (uint256);
 
-    /// @notice Weight at the start of `epoch`.
+    /// @notice Weight at the start of `epoch`. Refused once the weight has changed in more than `WEIGHT_MEMORY` epochs since.
     function weightAt(address operator, uint256 epoch) external view returns (uint256);
 
-    /// @notice Sum of a role's weights at the start of `epoch`.
+    /// @notice Sum of a role's weights at the start of `epoch`; remembered as long, of the changes of both roles together.
     function totalWeightAt(Role role, uint256 epoch) external view returns (uint256);
 
     /// @notice Own stake must be strictly more than this, in CAI wei.
@@ -151,8 +308,36 @@ interface IStaking {
     /// @notice True once a share is worth less than 1% of its first price.
     function isTombstoned(address operator) external view returns (bool);
 
-    /// @notice Whether `account` may slash.
+    /// @notice Whether `account` may open disputes, that is hold and slash.
     function isSlasher(address account) external view returns (bool);
+
+    /// @notice The operator's standing. `jailed` ends by `unjail`, from `jailedUntil` (seconds) on.
+    function jailStatus(address operator) external view returns (bool jailed, uint256 jailedUntil);
+
+    /// @notice The operator's cut now (WAD), and the announced rise with the time from which it can be applied; zeros when there is none.
+    function commissionOf(address operator) external view returns (uint256 commission, uint256 announced, uint256 from);
+
+    /// @notice Fraction (WAD) of the bucket of `epoch` that open disputes hold back now; zero before it matured, when nothing can be
+    /// withdrawn anyway.
+    function heldFraction(address operator, uint256 epoch) external view returns (uint256);
+
+    /// @notice CAI wei that `withdraw` would pay `owner` out of the bucket of `epoch` now, if `owner` calls it.
+    function withdrawable(address operator, uint256 epoch, address owner) external view returns (uint256);
+
+    /// @notice The reward stream: CAI wei a second, and until when.
+    function rewardStream() external view returns (uint256 rate, uint256 endsAt);
+
+    /// @notice CAI wei that the stream owes a pool and that the next verb on it adds. All views of assets and shares include it already.
+    function pendingRewards(address operator) external view returns (uint256);
+
+    /// @notice Seconds that a new period of the reward stream lasts.
+    function rewardPeriod() external view returns (uint256);
+
+    /// @notice May veto slashes and pause entry; the zero address once it has expired.
+    function guardian() external view returns (address);
+
+    /// @notice Entry is paused until then (seconds).
+    function pausedUntil() external view returns (uint256);
 
     /// @notice The epoch of now: block.timestamp / epochLength.
     function currentEpoch() external view returns (uint256);
@@ -165,4 +350,7 @@ interface IStaking {
 
     /// @notice The contract that sets roles.
     function registry() external view returns (address);
+
+    /// @notice The contract that jails, and pays from own stake.
+    function payments() external view returns (address);
 }

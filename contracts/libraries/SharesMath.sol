@@ -35,4 +35,15 @@ library SharesMath {
     function toAssetsUp(uint256 shares, uint256 totalAssets, uint256 totalShares) internal pure returns (uint256) {
         return shares.mulDiv(totalAssets + VIRTUAL_ASSETS, totalShares + VIRTUAL_SHARES, Math.Rounding.Ceil);
     }
+
+    /// @dev What `shares` lose when `loss` is taken from the assets, rounded down:
+    /// floor(shares * price before) - ceil(shares * price after), not below 0
+    function lossDown(uint256 shares, uint256 totalAssets, uint256 totalShares, uint256 loss)
+        internal
+        pure
+        returns (uint256)
+    {
+        return toAssetsDown(shares, totalAssets, totalShares)
+            .saturatingSub(toAssetsUp(shares, totalAssets - loss, totalShares));
+    }
 }
