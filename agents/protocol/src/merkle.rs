@@ -1,4 +1,5 @@
-//! Merkle trees over 32-byte leaves, as OpenZeppelin's `MerkleProof` verifies them: pairs sorted, an odd node promoted.
+//! Merkle trees over 32-byte leaves: pairs in order, an odd node promoted. A proof is of a place among so many leaves, so that no tree
+//! holds two leaves for one place: whoever could put two states under one index could splice traces.
 
 use alloy::{
     primitives::{B256, U256, keccak256},
@@ -50,9 +51,17 @@ pub fn proof(leaves: &[B256], index: usize) -> Option<Vec<B256>> {
     Some(siblings)
 }
 
-/// Whether `proof` leads from `leaf` to `root`.
-pub fn verify(root: B256, leaf: B256, proof: &[B256]) -> bool {
-    proof.iter().fold(leaf, |node, sibling| pair(node, *sibling)) == root
+/// Whether `proof` leads from `leaf`, number `index` of `count`, to `root`.
+pub fn verify(root: B256, leaf: B256, proof: &[B256], index: usize, count: usize) -> bool {
+    let (mut node, mut at, mut width, mut siblings) = (leaf, index, count, proof.iter());
+    while width > 1 {
+        if at ^ 1 < width {
+            let Some(sibling) = siblings.next() else { return false };
+            node = if at % 2 == 0 { pair(node, *sibling) } else { pair(*sibling, node) };
+        }
+        (at, width) = (at / 2, width.div_ceil(2));
+    }
+    index < count && siblings.next().is_none() && node == root
 }
 
 fn parents(level: &[B256]) -> Vec<B256> {
@@ -65,9 +74,8 @@ fn parents(level: &[B256]) -> Vec<B256> {
         .collect()
 }
 
-fn pair(a: B256, b: B256) -> B256 {
-    let (low, high) = if a < b { (a, b) } else { (b, a) };
-    keccak256([low.0, high.0].concat())
+fn pair(left: B256, right: B256) -> B256 {
+    keccak256([left.0, right.0].concat())
 }
 
 #[cfg(test)]
@@ -81,9 +89,17 @@ mod tests {
             let leaves: Vec<B256> = (0..count).map(|i| leaf_of(Kind::Chunk, i, &[i as u8])).collect();
             prop_assume!(at < count);
             let siblings = proof(&leaves, at).unwrap();
-            prop_assert!(verify(root(&leaves), leaves[at], &siblings));
+            prop_assert!(verify(root(&leaves), leaves[at], &siblings, at, count));
             let stranger = leaf(Kind::State, wrong, 1, B256::ZERO);
-            prop_assert!(!verify(root(&leaves), stranger, &siblings));
+            prop_assert!(!verify(root(&leaves), stranger, &siblings, at, count));
+            // At no other place, and with nothing more or less.
+            for place in (0..2 * count).filter(|place| *place != at) {
+                prop_assert!(!verify(root(&leaves), leaves[at], &siblings, place, count));
+            }
+            prop_assert!(!verify(root(&leaves), leaves[at], &[siblings.clone(), vec![B256::ZERO]].concat(), at, count));
+            if count > 1 {
+                prop_assert!(!verify(root(&leaves), leaves[at], &siblings[1..], at, count));
+            }
         }
     }
 
