@@ -40,11 +40,15 @@ contract CancelUndelegationTest is BaseTest {
         assertEq(staking.sharesOf(miner, miner), 30_000e18 * FIRST);
     }
 
-    function test_ofAMaturedBucket() public {
+    function test_revertsOnceMatured() public {
         _delegate(miner, alice, 100e18);
         _undelegate(miner, alice, 100e18 * FIRST);
         uint256 epoch = staking.currentEpoch();
-        _nextEpoch(5);
+        _nextEpoch(3);
+        vm.prank(alice);
+        vm.expectRevert(abi.encodeWithSelector(IStaking.AlreadyMatured.selector, epoch, epoch + 3, epoch + 3));
+        staking.cancelUndelegation(miner, epoch);
+        vm.warp(block.timestamp - 1);
         _cancel(miner, alice, epoch);
         assertEq(staking.assetsOf(miner, alice), 100e18);
     }

@@ -116,6 +116,26 @@ contract CollectTest is BaseTest {
         payments.collect(miner, coordinator, 10e18, signature);
     }
 
+    /// Each field of a voucher is signed: a signature of one is none of another that differs in any of them, wherever there is something to collect.
+    function testFuzz_everyFieldOfAVoucherIsSigned(address payer, address payee, uint128 cumulative) public {
+        vm.assume(payer != address(0) && payee != address(0) && payee != address(payments));
+        bytes memory signature = _sig(10e18);
+        address[2] memory payers = [coordinator, payer];
+        address[2] memory payees = [miner, payee];
+        uint256[2] memory cumulatives = [uint256(10e18), bound(cumulative, 1, type(uint128).max)];
+        for (uint256 i = 1; i < 8; ++i) {
+            (address from, address to, uint256 total) = (payers[i & 1], payees[i >> 1 & 1], cumulatives[i >> 2]);
+            if (from == coordinator && to == miner && total == 10e18) continue;
+            assertNotEq(_digest(from, to, total), _digest(coordinator, miner, 10e18));
+            _give(alice, address(payments), 1e18);
+            vm.prank(alice);
+            payments.fund(from, to, 1e18);
+            vm.expectPartialRevert(IPayments.InvalidVoucher.selector);
+            payments.collect(from, to, total, signature);
+        }
+        payments.collect(coordinator, miner, 10e18, signature);
+    }
+
     function test_aVoucherIsForOneChain() public {
         bytes memory signature = _sig(10e18);
         vm.chainId(77);

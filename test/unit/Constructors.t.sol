@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {BaseTest, IFaucet, IPayments, IRegistry, IStaking, Role} from "../utils/BaseTest.sol";
 
 contract ConstructorsTest is BaseTest {
     bytes4 internal constant INVALID = IStaking.InvalidParameter.selector;
+    uint256 internal constant LEAST = 2 ** 66;
     bytes4 internal constant ZERO = IStaking.ZeroAddress.selector;
 
     function _expect(string memory name, uint256 value) internal {
@@ -19,7 +21,9 @@ contract ConstructorsTest is BaseTest {
         uint256 minCoordinator,
         address[] memory slashers
     ) internal {
-        this.deploy("Staking", abi.encode(cai_, registry_, epoch, minMiner, minCoordinator, slashers));
+        IStaking.Parameters memory p = _parameters();
+        (p.epochLength, p.minMinerStake, p.minCoordinatorStake) = (epoch, minMiner, minCoordinator);
+        this.deploy("Staking", abi.encode(cai_, registry_, bob, timelock, p, slashers));
     }
 
     function test_errorsAreTheSameEverywhere() public pure {
@@ -33,27 +37,48 @@ contract ConstructorsTest is BaseTest {
         address[] memory none = new address[](0);
         uint256 supply = cai.totalSupply();
         vm.expectRevert(ZERO);
-        _staking(address(0), alice, EPOCH, 1, 1, none);
+        _staking(address(0), alice, EPOCH, LEAST, LEAST, none);
         vm.expectRevert(ZERO);
-        _staking(address(cai), address(0), EPOCH, 1, 1, none);
+        _staking(address(cai), address(0), EPOCH, LEAST, LEAST, none);
         _expect("epochLength", 0);
-        _staking(address(cai), alice, 0, 1, 1, none);
+        _staking(address(cai), alice, 0, LEAST, LEAST, none);
         _expect("epochLength", 365 days + 1);
-        _staking(address(cai), alice, 365 days + 1, 1, 1, none);
+        _staking(address(cai), alice, 365 days + 1, LEAST, LEAST, none);
         _expect("minMinerStake", supply);
-        _staking(address(cai), alice, EPOCH, supply, 1, none);
+        _staking(address(cai), alice, EPOCH, supply, LEAST, none);
         _expect("minCoordinatorStake", supply);
-        _staking(address(cai), alice, EPOCH, 1, supply, none);
+        _staking(address(cai), alice, EPOCH, LEAST, supply, none);
+
+        IStaking.Parameters memory p = _parameters();
+        vm.expectRevert(ZERO);
+        this.deploy("Staking", abi.encode(cai, alice, address(0), timelock, p, none));
+        vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableInvalidOwner.selector, address(0)));
+        this.deploy("Staking", abi.encode(cai, alice, bob, address(0), p, none));
+        p.rewardPeriod = 1 days - 1;
+        _expect("rewardPeriod", p.rewardPeriod);
+        this.deploy("Staking", abi.encode(cai, alice, bob, timelock, p, none));
+        p.rewardPeriod = 36_525 days + 1;
+        _expect("rewardPeriod", p.rewardPeriod);
+        this.deploy("Staking", abi.encode(cai, alice, bob, timelock, p, none));
+
+        _expect("minMinerStake", LEAST - 1);
+        _staking(address(cai), alice, EPOCH, LEAST - 1, LEAST, none);
+        _expect("minCoordinatorStake", LEAST - 1);
+        _staking(address(cai), alice, EPOCH, LEAST, LEAST - 1, none);
+        p = _parameters();
+        p.guardianExpiry = block.timestamp + 4 * 365 days + 1;
+        _expect("guardianExpiry", p.guardianExpiry);
+        this.deploy("Staking", abi.encode(cai, alice, bob, timelock, p, none));
 
         address[] memory slashers = new address[](3);
         (slashers[0], slashers[1]) = (alice, bob);
         vm.expectRevert(ZERO);
-        _staking(address(cai), alice, EPOCH, 1, 1, slashers);
+        _staking(address(cai), alice, EPOCH, LEAST, LEAST, slashers);
         slashers[2] = alice;
-        _expect("slashers", 2);
-        _staking(address(cai), alice, EPOCH, 1, 1, slashers);
+        vm.expectRevert(abi.encodeWithSelector(IStaking.SlasherKnown.selector, alice));
+        _staking(address(cai), alice, EPOCH, LEAST, LEAST, slashers);
         slashers[2] = carol;
-        _staking(address(cai), alice, EPOCH, 1, 1, slashers);
+        _staking(address(cai), alice, EPOCH, LEAST, LEAST, slashers);
         _staking(address(cai), alice, 365 days, supply - 1, supply - 1, none);
     }
 
@@ -80,28 +105,11 @@ contract ConstructorsTest is BaseTest {
         for (uint256 i; i < 2; ++i) {
             uint256 grace = i * (365 days + 1);
             address next = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
-            IStaking other = IStaking(_deployStaking(next, EPOCH, 1, 1, none));
+            IStaking other = IStaking(_deployStaking(next, alice, _parameters(), none));
             _expect("nodeGrace", grace);
             this.deploy("Registry", abi.encode(other, grace));
         }
         assertEq(registry.nodeGrace(), GRACE);
-    }
-
-    function test_payments() public {
-        vm.expectRevert(ZERO);
-        this.deploy("Payments", abi.encode(address(0), registry, THAW, BURN_FEE));
-        vm.expectRevert(ZERO);
-        this.deploy("Payments", abi.encode(cai, address(0), THAW, BURN_FEE));
-        _expect("thawPeriod", 0);
-        this.deploy("Payments", abi.encode(cai, registry, 0, BURN_FEE));
-        // Longer than a replaced node's vouchers are good.
-        _expect("thawPeriod", GRACE + 1);
-        this.deploy("Payments", abi.encode(cai, registry, GRACE + 1, BURN_FEE));
-        this.deploy("Payments", abi.encode(cai, registry, GRACE, 0.1e18));
-        _expect("burnFee", 0.1e18 + 1);
-        this.deploy("Payments", abi.encode(cai, registry, THAW, 0.1e18 + 1));
-        assertEq(payments.thawPeriod(), THAW);
-        assertEq(payments.burnFee(), BURN_FEE);
     }
 
     function test_faucet() public {

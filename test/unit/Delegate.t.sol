@@ -125,4 +125,16 @@ contract DelegateTest is BaseTest {
         assertLe(staking.assetsOf(miner, bob), assets);
         _assertSolvent(miner);
     }
+
+    /// Shares cost what they are worth with all that the stream owes: nothing of the past is bought.
+    function test_rewardsComeFirst() public {
+        _registerMiner(30_000e18);
+        _fundRewards(REWARD_PERIOD * 1e18);
+        vm.warp(block.timestamp + 10_000);
+        uint256 before = staking.assetsOf(miner, miner);
+        uint256 shares = _delegate(miner, alice, 40_000e18);
+        assertLt(shares, 30_001e18 * FIRST);
+        assertLe(staking.assetsOf(miner, alice), 40_000e18);
+        assertGe(staking.assetsOf(miner, miner), before);
+    }
 }

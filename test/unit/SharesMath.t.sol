@@ -2,17 +2,29 @@
 pragma solidity 0.8.37;
 
 import {Test} from "forge-std/Test.sol";
-import {Holding, Holdings} from "../../contracts/libraries/Holdings.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {Bucket, Buckets} from "../../contracts/libraries/Buckets.sol";
+import {Pool, Pools} from "../../contracts/libraries/Pools.sol";
 import {SharesMath} from "../../contracts/libraries/SharesMath.sol";
 import {Wad} from "../../contracts/libraries/Wad.sol";
 
 contract SharesMathTest is Test {
-    using Holdings for Holding;
+    using Buckets for Bucket;
+    using Pools for Pool;
     using SharesMath for uint256;
     using Wad for uint256;
 
     uint256 internal constant MAX_ASSETS = 1e28;
+    uint256 internal constant FIRST = 1e6;
     uint256 internal constant MAX_SHARES = 1e36;
+
+    function _pool(uint256 assets, uint256 shares) internal pure returns (Pool memory p) {
+        (p.assets, p.shares) = (uint96(assets), uint120(shares));
+    }
+
+    function _bucket(uint256 assets, uint256 shares) internal pure returns (Bucket memory b) {
+        (b.assets, b.shares) = (uint96(assets), uint120(shares));
+    }
 
     function test_examples() public pure {
         assertEq(uint256(1).toSharesDown(0, 0), 1e6);
@@ -45,20 +57,28 @@ contract SharesMathTest is Test {
     function testFuzz_thereAndBackDoesNotPay(uint256 amount, uint256 assets, uint256 shares) public pure {
         amount = bound(amount, 0, MAX_ASSETS);
         assets = bound(assets, 0, MAX_ASSETS);
-        // Nobody enters a ruined holding, so a wei buys at most 1e8 shares.
-        Holding memory h = Holding(uint128(assets), uint128(bound(shares, 0, (assets + 1) * 1e8 - 1e6)));
-        assertFalse(h.isRuined());
-        uint256 minted = h.enterDown(amount);
-        assertLe(h.leaveDown(minted), amount);
+        // Nobody enters a ruined pool, so a wei buys at most 1e8 shares; and all of CAI is 1e27 wei.
+        shares = bound(shares, 0, Math.min(MAX_SHARES / 4, (assets + 1) * 1e8 - 1e6));
+        vm.assume((amount + 1) * (shares + FIRST) / (assets + 1) < MAX_SHARES);
+        Pool memory p = _pool(assets, shares);
+        assertFalse(p.isRuined());
+        uint256 minted = p.enterDown(amount);
+        assertLe(p.leaveDown(minted), amount);
+        Bucket memory b = _bucket(assets, shares);
+        assertEq(b.enterDown(amount), minted);
+        assertLe(b.leaveDown(minted), amount);
     }
 
     /// All the shares there are never convert to more than there is.
     function testFuzz_theLastIsPaid(uint256 assets, uint256 shares) public pure {
         assets = bound(assets, 0, MAX_ASSETS);
         shares = bound(shares, 0, MAX_SHARES);
-        Holding memory h = Holding(uint128(assets), uint128(shares));
-        assertLe(h.leaveDown(shares), assets);
-        assertEq(h.shares, 0);
+        Pool memory p = _pool(assets, shares);
+        assertLe(p.leaveDown(shares), assets);
+        assertEq(p.shares, 0);
+        Bucket memory b = _bucket(assets, shares);
+        assertLe(b.leaveDown(shares), assets);
+        assertEq(b.shares, 0);
     }
 
     function testFuzz_slash(uint256 assets, uint256 shares, uint256 own, uint256 fraction) public pure {
@@ -66,11 +86,18 @@ contract SharesMathTest is Test {
         shares = bound(shares, 0, MAX_SHARES);
         own = bound(own, 0, shares);
         fraction = bound(fraction, 0, 0.5e18);
-        Holding memory h = Holding(uint128(assets), uint128(shares));
-        (uint256 loss, uint256 ownLoss) = h.slashDown(own, fraction);
+        Pool memory p = _pool(assets, shares);
+        p.ownShares = uint120(own);
+        (uint256 loss, uint256 ownLoss) = p.slashDown(fraction);
         assertEq(loss, assets * fraction / 1e18);
-        assertEq(h.assets, assets - loss);
-        assertTrue(assets == 0 || h.assets > 0);
+        assertEq(p.assets, assets - loss);
+        assertTrue(assets == 0 || p.assets > 0);
+        assertEq(p.tombstoned, p.isRuined());
+        Bucket memory b = _bucket(assets, shares);
+        (uint256 bucketLoss, uint256 bucketOwnLoss) = b.slashDown(own, fraction);
+        assertEq(bucketLoss, loss);
+        assertEq(bucketOwnLoss, ownLoss);
+        assertEq(b.assets, p.assets);
         // own loss <= own part of the loss, exactly
         assertLe(ownLoss * (shares + 1e6), own * loss);
         assertGe((ownLoss + 2) * (shares + 1e6), own * loss);
@@ -78,11 +105,11 @@ contract SharesMathTest is Test {
 
     function test_ruinedUnderAHundredthOfTheFirstPrice() public pure {
         // (assets + 1) / (shares + 1e6) < 1e-8
-        assertFalse(Holding(0, 0).isRuined());
-        assertFalse(Holding(0, 99e6).isRuined());
-        assertTrue(Holding(0, 99e6 + 1).isRuined());
-        assertFalse(Holding(1e18 - 1, 1e26 - 1e6).isRuined());
-        assertTrue(Holding(1e18 - 1, 1e26 - 1e6 + 1).isRuined());
-        assertTrue(Holding(1e18 - 2, 1e26 - 1e6).isRuined());
+        assertFalse(_pool(0, 0).isRuined());
+        assertFalse(_pool(0, 99e6).isRuined());
+        assertTrue(_pool(0, 99e6 + 1).isRuined());
+        assertFalse(_pool(1e18 - 1, 1e26 - 1e6).isRuined());
+        assertTrue(_pool(1e18 - 1, 1e26 - 1e6 + 1).isRuined());
+        assertTrue(_pool(1e18 - 2, 1e26 - 1e6).isRuined());
     }
 }

@@ -31,8 +31,7 @@ contract SlashTest is BaseTest {
     function test_paysAtMostHalfOfTheOwnLoss() public {
         _delegate(miner, miner, 100e18);
         _delegate(miner, alice, 900e18);
-        vm.prank(slasher);
-        (uint256 slashed, uint256 paid) = staking.slash(miner, 0.1e18, carol, 500e18);
+        (uint256 slashed, uint256 paid) = _slash(miner, 0.1e18, carol, 500e18);
         assertEq(slashed, 100e18);
         // Own loss is 10 of the 100; rounded down.
         assertApproxEqAbs(paid, 5e18, 1);
@@ -44,8 +43,7 @@ contract SlashTest is BaseTest {
     function test_paysNoMoreThanWished() public {
         _delegate(miner, miner, 100e18);
         uint256 supply = cai.totalSupply();
-        vm.prank(slasher);
-        (uint256 slashed, uint256 paid) = staking.slash(miner, 0.1e18, carol, 2e18);
+        (uint256 slashed, uint256 paid) = _slash(miner, 0.1e18, carol, 2e18);
         assertEq(paid, 2e18);
         assertEq(cai.balanceOf(carol), 2e18);
         assertEq(supply - cai.totalSupply(), slashed - paid);
@@ -53,8 +51,7 @@ contract SlashTest is BaseTest {
 
     function test_paysNothingForVotersLossAlone() public {
         _delegate(miner, alice, 900e18);
-        vm.prank(slasher);
-        (, uint256 paid) = staking.slash(miner, 0.5e18, carol, type(uint256).max);
+        (, uint256 paid) = _slash(miner, 0.5e18, carol, type(uint256).max);
         assertEq(paid, 0);
     }
 
@@ -62,16 +59,14 @@ contract SlashTest is BaseTest {
         _delegate(miner, miner, 100e18);
         _delegate(miner, alice, 10e18);
         _undelegate(miner, miner, 100e18 * FIRST);
-        vm.prank(slasher);
-        (, uint256 paid) = staking.slash(miner, 0.1e18, carol, type(uint256).max);
+        (, uint256 paid) = _slash(miner, 0.1e18, carol, type(uint256).max);
         assertApproxEqAbs(paid, 5e18, 1);
         assertLe(paid, 5e18);
     }
 
     function test_sendsNothingToNobody() public {
         _delegate(miner, miner, 100e18);
-        vm.prank(slasher);
-        (uint256 slashed, uint256 paid) = staking.slash(miner, 0.1e18, address(0), 5e18);
+        (uint256 slashed, uint256 paid) = _slash(miner, 0.1e18, address(0), 5e18);
         assertEq(slashed, 10e18);
         assertEq(paid, 0);
     }
@@ -131,6 +126,10 @@ contract SlashTest is BaseTest {
     }
 
     function test_inTheFirstEpochsOfAChain() public {
+        vm.warp(1);
+        address[] memory slashers = new address[](1);
+        slashers[0] = slasher;
+        staking = IStaking(_deployStaking(address(registry), address(payments), _parameters(), slashers));
         for (uint256 e; e < 3; ++e) {
             vm.warp(e * EPOCH + 1);
             _delegate(miner, alice, 100e18);
@@ -143,20 +142,24 @@ contract SlashTest is BaseTest {
 
     function test_revertsForOthers() public {
         _delegate(miner, alice, 100e18);
-        vm.prank(alice);
-        vm.expectRevert(abi.encodeWithSelector(IStaking.Unauthorised.selector, alice));
-        staking.slash(miner, 0.1e18, alice, 0);
-        vm.prank(address(registry));
-        vm.expectRevert(abi.encodeWithSelector(IStaking.Unauthorised.selector, address(registry)));
-        staking.slash(miner, 0.1e18, alice, 0);
+        uint256 epoch = staking.currentEpoch();
+        address[4] memory others = [alice, address(registry), address(payments), timelock];
+        for (uint256 i; i < 4; ++i) {
+            vm.prank(others[i]);
+            vm.expectRevert(abi.encodeWithSelector(IStaking.Unauthorised.selector, others[i]));
+            staking.slash(miner, 0.1e18, epoch, 0, alice, 0);
+        }
     }
 
     function test_revertsOutsideTheLimitOfOneIncident() public {
+        uint256 epoch = staking.currentEpoch();
         vm.startPrank(slasher);
         vm.expectRevert(abi.encodeWithSelector(IStaking.FractionOutOfRange.selector, 0, 0.5e18));
-        staking.slash(miner, 0, alice, 0);
+        staking.slash(miner, 0, epoch, 0, alice, 0);
         vm.expectRevert(abi.encodeWithSelector(IStaking.FractionOutOfRange.selector, 0.5e18 + 1, 0.5e18));
-        staking.slash(miner, 0.5e18 + 1, alice, 0);
+        staking.slash(miner, 0.5e18 + 1, epoch, 0, alice, 0);
+        vm.expectRevert(abi.encodeWithSelector(IStaking.FutureEpoch.selector, epoch + 1, epoch));
+        staking.slash(miner, 0.5e18, epoch + 1, 0, alice, 0);
     }
 
     /// Never more than the fraction of pool and buckets says, less than a wei each under it, and everybody bears it alike.
@@ -171,8 +174,7 @@ contract SlashTest is BaseTest {
         leaving = _undelegate(miner, alice, bound(leaving, FIRST, vote * FIRST));
         uint256 supply = cai.totalSupply();
 
-        vm.prank(slasher);
-        (uint256 slashed, uint256 paid) = staking.slash(miner, fraction, carol, reward);
+        (uint256 slashed, uint256 paid) = _slash(miner, fraction, carol, reward);
         assertLe(slashed * 1e18, (own + vote) * fraction);
         assertGt((slashed + 2) * 1e18, (own + vote) * fraction);
         assertLe(paid, reward);
@@ -204,9 +206,149 @@ contract SlashTest is BaseTest {
         uint256 shares = _delegate(miner, miner, own);
         _undelegate(miner, miner, bound(leaving, FIRST, shares));
         uint256 epoch = staking.currentEpoch();
-        vm.prank(slasher);
-        staking.slash(miner, fraction, miner, type(uint256).max);
+        _slash(miner, fraction, miner, type(uint256).max);
         uint256 worth = staking.assetsOf(miner, miner) + staking.bucketAssetsOf(miner, epoch, miner);
         assertLe(cai.balanceOf(miner) + worth, own);
+    }
+
+    // --------------------------------------------------------------------------------------------------------- under a hold
+
+    function _slashHeld(uint256 fraction, uint256 epoch) internal returns (uint256 slashed) {
+        vm.prank(slasher);
+        (slashed,) = staking.slash(miner, fraction, epoch, 0, address(0), 0);
+    }
+
+    /// @dev 10 CAI in each bucket of `count` epochs from now on, 1000 less that in the pool; ends in the last of these epochs.
+    function _bucketsOf(uint256 count) internal returns (uint256 first) {
+        first = staking.currentEpoch();
+        _delegate(miner, alice, 1000e18);
+        for (uint256 i; i < count; ++i) {
+            if (i > 0) _nextEpoch(1);
+            _undelegate(miner, alice, 10e18 * FIRST);
+        }
+    }
+
+    function _assertBuckets(uint256 first, uint256[7] memory expected) internal view {
+        for (uint256 i; i < 7; ++i) {
+            assertEq(staking.bucketAssetsOf(miner, first + i, alice), expected[i]);
+        }
+    }
+
+    function test_reachesWhatMaturedSinceTheDisputeOpened() public {
+        uint256 first = _bucketsOf(4);
+        // first has matured, the next three have not.
+        uint256 epoch = _hold(miner, 0.1e18);
+        for (uint256 i; i < 3; ++i) {
+            _nextEpoch(1);
+            _undelegate(miner, alice, 10e18 * FIRST);
+        }
+        _nextEpoch(1);
+        // The last epoch of the hold; of the buckets all but one have matured.
+        assertEq(staking.currentEpoch(), epoch + 4);
+        assertEq(_slashHeld(0.1e18, epoch), 93e18 + 6e18);
+        _assertBuckets(first, [uint256(10e18), 9e18, 9e18, 9e18, 9e18, 9e18, 9e18]);
+        _assertSolvent(miner);
+    }
+
+    function test_withoutAHoldReachesOnlyWhatMaturesNow() public {
+        uint256 first = _bucketsOf(7);
+        assertEq(_slashHeld(0.1e18, staking.currentEpoch() - 3), 93e18 + 3e18);
+        _assertBuckets(first, [uint256(10e18), 10e18, 10e18, 10e18, 9e18, 9e18, 9e18]);
+    }
+
+    function test_aFractionAboveTheHoldReachesOnlyWhatMaturesNow() public {
+        _delegate(miner, alice, 100e18);
+        _undelegate(miner, alice, 10e18 * FIRST);
+        uint256 epoch = _hold(miner, 0.1e18);
+        _nextEpoch(3);
+        assertEq(_slashHeld(0.1e18 + 1, epoch), 9e18 + 90);
+        assertEq(staking.bucketAssetsOf(miner, epoch, alice), 10e18);
+        assertEq(staking.heldFraction(miner, epoch), 0.1e18, "and uses up nothing");
+    }
+
+    function test_anExpiredHoldReachesOnlyWhatMaturesNow() public {
+        uint256 first = _bucketsOf(1);
+        uint256 epoch = _hold(miner, 0.1e18);
+        _nextEpoch(5);
+        assertEq(_slashHeld(0.1e18, epoch), 99e18);
+        assertEq(staking.bucketAssetsOf(miner, first, alice), 10e18);
+    }
+
+    function test_aHoldIsUsedUpByItsSlash() public {
+        uint256 first = _bucketsOf(1);
+        uint256 epoch = _hold(miner, 0.1e18);
+        _nextEpoch(3);
+        assertEq(_slashHeld(0.1e18, epoch), 99e18 + 1e18);
+        assertEq(staking.heldFraction(miner, first), 0);
+        assertEq(_slashHeld(0.1e18, epoch), 89.1e18);
+        assertEq(staking.bucketAssetsOf(miner, first, alice), 9e18, "once");
+    }
+
+    function test_aHoldThatWasReleasedReachesNothingMore() public {
+        uint256 first = _bucketsOf(1);
+        uint256 epoch = _hold(miner, 0.1e18);
+        _nextEpoch(3);
+        _release(miner, 0.1e18, epoch);
+        _slashHeld(0.1e18, epoch);
+        assertEq(staking.bucketAssetsOf(miner, first, alice), 10e18);
+    }
+
+    function test_noSlasherUsesAnothersHold() public {
+        vm.prank(timelock);
+        staking.proposeSlasher(carol);
+        _nextEpoch(4);
+        uint256 first = _bucketsOf(1);
+        uint256 epoch = _hold(miner, 0.1e18);
+        _nextEpoch(3);
+        vm.prank(carol);
+        staking.slash(miner, 0.1e18, epoch, 0, address(0), 0);
+        assertEq(staking.bucketAssetsOf(miner, first, alice), 10e18);
+        assertEq(staking.heldFraction(miner, first), 0.1e18);
+    }
+
+    /// Of a bucket that has matured all slashes together take at most what can be held back of it, in however many epochs.
+    function test_ofAMaturedBucketNoMoreThanAnEpochsLimitInSum() public {
+        uint256 first = _bucketsOf(1);
+        uint256 epoch = _hold(miner, 0.5e18);
+        _hold(miner, 0.5e18);
+        _hold(miner, 0.5e18);
+        _nextEpoch(3);
+        vm.prank(alice);
+        assertEq(staking.withdraw(miner, epoch, alice), 2.5e18);
+        assertEq(_slashHeld(0.5e18, epoch), 495e18 + 5e18);
+        _nextEpoch(1);
+        // In another epoch, and yet only 0.25 of the 5 that are left, and then nothing.
+        assertEq(_slashHeld(0.5e18, epoch), 247.5e18 + 1.25e18);
+        assertEq(staking.bucketAssetsOf(miner, first, alice), 1.25e18);
+        vm.warp(block.timestamp + 1);
+        assertEq(_slashHeld(0.5e18, epoch), 247.5e18 / 4, "the epoch's limit");
+        assertEq(staking.bucketAssetsOf(miner, first, alice), 1.25e18);
+        assertEq(staking.withdraw(miner, epoch, alice), 1.25e18);
+    }
+
+    function test_takesOfWhatTheStreamOwesToo() public {
+        _registerMiner(30_000e18);
+        _fundRewards(REWARD_PERIOD * 1e18);
+        vm.warp(block.timestamp + 10_000);
+        uint256 assets = staking.assetsOf(miner, miner);
+        assertGt(assets, 39_999e18);
+        (uint256 slashed, uint256 paid) = _slash(miner, 0.1e18, carol, type(uint256).max);
+        assertEq(slashed, assets / 10);
+        assertApproxEqAbs(paid, assets / 20, 1);
+        assertEq(staking.pendingRewards(miner), 0);
+    }
+
+    function test_ofBucketsOnlyTheOperatorsOwnPartIsPaidFor() public {
+        _delegate(miner, miner, 100e18);
+        _delegate(miner, alice, 100e18);
+        _undelegate(miner, miner, 100e18 * FIRST);
+        _undelegate(miner, alice, 100e18 * FIRST);
+        uint256 epoch = _hold(miner, 0.1e18);
+        _nextEpoch(3);
+        vm.prank(slasher);
+        (uint256 slashed, uint256 paid) = staking.slash(miner, 0.1e18, epoch, 0, carol, type(uint256).max);
+        assertEq(slashed, 20e18);
+        assertApproxEqAbs(paid, 5e18, 1);
+        assertLe(paid, 5e18);
     }
 }

@@ -83,6 +83,8 @@ contract ThawTest is BaseTest {
         uint256 thawsAt = block.timestamp + THAW;
         _collect(40e18);
         _assertThawing(60e18, thawsAt);
+        _collect(40e18 + 1);
+        _assertThawing(60e18 - 1, thawsAt);
         _collect(41e18);
         _assertThawing(59e18, thawsAt);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {BaseTest, IStaking, Role} from "../utils/BaseTest.sol";
+import {BaseTest, IPayments, IStaking, Role} from "../utils/BaseTest.sol";
 
 contract UndelegateTest is BaseTest {
     function test_movesAssetsToTheBucketOfTheEpoch() public {
@@ -111,5 +111,83 @@ contract UndelegateTest is BaseTest {
     function _price() internal view returns (uint256) {
         (uint256 assets, uint256 shares) = staking.pool(miner);
         return (assets + 1) * 1e36 / (shares + FIRST);
+    }
+
+    // ----------------------------------------------------------------------------------------------------- vouchers' backing
+
+    function _back(address operator, uint256 backing) internal {
+        vm.mockCall(address(payments), abi.encodeCall(IPayments.backingOf, (operator)), abi.encode(backing));
+    }
+
+    function _expectBacking(uint256 backing, uint256 left) internal {
+        vm.expectRevert(abi.encodeWithSelector(IStaking.StakeBacksVouchers.selector, coordinator, backing, left));
+    }
+
+    function test_whatBacksVouchersStays() public {
+        _registerCoordinator(3_000_000e18);
+        _delegate(coordinator, alice, 100e18);
+        _back(coordinator, 2_500_000e18);
+        _undelegate(coordinator, coordinator, 500_000e18 * FIRST);
+        vm.prank(coordinator);
+        _expectBacking(2_500_000e18, 2_500_000e18 - 1);
+        staking.undelegate(coordinator, FIRST);
+        // Voters are free, and so is what has left.
+        _undelegate(coordinator, alice, 100e18 * FIRST);
+        uint256 epoch = staking.currentEpoch();
+        _nextEpoch(3);
+        assertEq(staking.withdraw(coordinator, epoch, coordinator), 500_000e18);
+        _back(coordinator, 0);
+        _undelegate(coordinator, coordinator, 2_500_000e18 * FIRST);
+    }
+
+    function test_retiringDoesNotFreeWhatBacksVouchers() public {
+        _registerCoordinator(3_000_000e18);
+        _back(coordinator, 3_000_000e18);
+        vm.startPrank(coordinator);
+        registry.retire();
+        _expectBacking(3_000_000e18, 0);
+        staking.undelegate(coordinator, 3_000_000e18 * FIRST);
+    }
+
+    function test_aSlashUnderWhatBacksVouchersTakesAllTheSame() public {
+        _registerCoordinator(3_000_000e18);
+        _back(coordinator, 3_000_000e18);
+        assertEq(_slash(coordinator, 0.5e18), 1_500_000e18);
+        vm.prank(coordinator);
+        _expectBacking(3_000_000e18, 1_500_000e18 - 1);
+        staking.undelegate(coordinator, 2 * FIRST);
+    }
+
+    function test_onlyCoordinatorsBackVouchers() public {
+        _registerMiner(30_000e18);
+        _back(miner, type(uint256).max);
+        _undelegate(miner, miner, 30_000e18 * FIRST);
+        assertEq(staking.sharesOf(miner, miner), 0);
+    }
+
+    function test_rewardsComeFirst() public {
+        _registerMiner(30_000e18);
+        _delegate(miner, alice, 30_000e18);
+        _fundRewards(REWARD_PERIOD * 1e18);
+        vm.warp(block.timestamp + 1000);
+        uint256 due = staking.assetsOf(miner, alice);
+        assertApproxEqAbs(due, 30_500e18, 1e9);
+        assertEq(_undelegate(miner, alice, staking.sharesOf(miner, alice)), due);
+    }
+
+    /// What the operator's commission brought is its own: it leaves like any stake.
+    function test_ofCommissionThatIsStillOwed() public {
+        _registerMiner(30_000e18);
+        _fundRewards(REWARD_PERIOD * 1e18);
+        vm.prank(miner);
+        staking.setCommission(0.5e18);
+        vm.warp(block.timestamp + EPOCH);
+        staking.applyCommission(miner);
+        vm.warp(block.timestamp + 1000);
+        uint256 shares = staking.sharesOf(miner, miner);
+        assertGt(shares, 30_000e18 * FIRST);
+        uint256 due = staking.assetsOf(miner, miner);
+        assertEq(_undelegate(miner, miner, shares), due);
+        assertEq(staking.sharesOf(miner, miner), 0);
     }
 }

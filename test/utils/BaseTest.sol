@@ -28,8 +28,12 @@ abstract contract BaseTest is Test {
     uint256 internal constant GRACE = 1 days;
     uint256 internal constant THAW = 1 days;
     uint256 internal constant BURN_FEE = 0.02e18;
+    uint256 internal constant NOTICE = EPOCH;
+    uint256 internal constant JAIL = 3 days;
     uint256 internal constant DRIP = 1000e18;
     uint256 internal constant COOLDOWN = 1 days;
+    uint256 internal constant REWARD_PERIOD = 1460 days;
+    uint256 internal constant GUARDIAN_TERM = 365 days;
     /// First price: one wei buys a million shares.
     uint256 internal constant FIRST = 1e6;
 
@@ -40,6 +44,8 @@ abstract contract BaseTest is Test {
     ILens internal lens;
     IFaucet internal faucet;
 
+    address internal timelock = makeAddr("timelock");
+    address internal guardian = makeAddr("guardian");
     address internal slasher = makeAddr("slasher");
     address internal alice = makeAddr("alice");
     address internal bob = makeAddr("bob");
@@ -61,22 +67,40 @@ abstract contract BaseTest is Test {
         cai = ICAI(_deploy("CAI", abi.encode(address(this))));
         address[] memory slashers = new address[](1);
         slashers[0] = slasher;
-        address predicted = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
-        staking = IStaking(_deployStaking(predicted, EPOCH, MIN_MINER, MIN_COORDINATOR, slashers));
+        uint256 nonce = vm.getNonce(address(this));
+        staking = IStaking(
+            _deployStaking(
+                vm.computeCreateAddress(address(this), nonce + 1),
+                vm.computeCreateAddress(address(this), nonce + 2),
+                _parameters(),
+                slashers
+            )
+        );
         registry = IRegistry(_deploy("Registry", abi.encode(staking, GRACE)));
-        payments = IPayments(_deploy("Payments", abi.encode(cai, registry, THAW, BURN_FEE)));
+        payments =
+            IPayments(_deploy("Payments", abi.encode(cai, staking, registry, THAW, BURN_FEE, NOTICE, JAIL, timelock)));
         lens = ILens(_deploy("Lens", abi.encode(staking, registry)));
         faucet = IFaucet(_deploy("Faucet", abi.encode(cai, DRIP, COOLDOWN)));
     }
 
+    function _parameters() internal view returns (IStaking.Parameters memory) {
+        return IStaking.Parameters({
+            epochLength: EPOCH,
+            minMinerStake: MIN_MINER,
+            minCoordinatorStake: MIN_COORDINATOR,
+            rewardPeriod: REWARD_PERIOD,
+            guardian: guardian,
+            guardianExpiry: block.timestamp + GUARDIAN_TERM
+        });
+    }
+
     function _deployStaking(
         address registry_,
-        uint256 epochLength,
-        uint256 minMiner,
-        uint256 minCoordinator,
+        address payments_,
+        IStaking.Parameters memory parameters,
         address[] memory slashers
     ) internal returns (address) {
-        return _deploy("Staking", abi.encode(cai, registry_, epochLength, minMiner, minCoordinator, slashers));
+        return _deploy("Staking", abi.encode(cai, registry_, payments_, timelock, parameters, slashers));
     }
 
     /// @dev The artefact of contracts/<name>.sol, so what is deployed on a real chain; bubbles up what its constructor reverts with.
@@ -116,8 +140,41 @@ abstract contract BaseTest is Test {
     }
 
     function _slash(address operator, uint256 fraction) internal returns (uint256 slashed) {
+        (slashed,) = _slash(operator, fraction, address(0), 0);
+    }
+
+    /// @dev For a dispute that opens now.
+    function _slash(address operator, uint256 fraction, address recipient, uint256 reward)
+        internal
+        returns (uint256 slashed, uint256 paid)
+    {
+        uint256 epoch = staking.currentEpoch();
         vm.prank(slasher);
-        (slashed,) = staking.slash(operator, fraction, address(0), 0);
+        return staking.slash(operator, fraction, epoch, 0, recipient, reward);
+    }
+
+    function _hold(address operator, uint256 fraction) internal returns (uint256 epoch) {
+        vm.prank(slasher);
+        return staking.hold(operator, fraction);
+    }
+
+    function _release(address operator, uint256 fraction, uint256 epoch) internal {
+        vm.prank(slasher);
+        staking.release(operator, fraction, epoch);
+    }
+
+    function _fundRewards(uint256 amount) internal {
+        cai.approve(address(staking), amount);
+        staking.fundRewards(amount);
+    }
+
+    /// @dev What the reward stream takes at least: a wei a second, and not less than keeps what flows flowing as fast.
+    function _leastFunds() internal view returns (uint256) {
+        (uint256 rate, uint256 endsAt) = staking.rewardStream();
+        if (endsAt <= block.timestamp) return REWARD_PERIOD;
+        uint256 left = endsAt - block.timestamp;
+        if (left * 10 >= REWARD_PERIOD || rate == 0) return REWARD_PERIOD;
+        return rate * (REWARD_PERIOD - left) > REWARD_PERIOD ? rate * (REWARD_PERIOD - left) : REWARD_PERIOD;
     }
 
     function _registerMiner(uint256 own) internal {
