@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.foundry:$(PATH)
 export FOUNDRY_DISABLE_NIGHTLY_WARNING := 1
 
-.PHONY: help setup build demo devnet test test-contracts test-agents lint fmt release clean
+.PHONY: help setup build demo devnet test test-contracts test-agents snapshots invariants symbolic slither mutants lint fmt release clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -37,8 +37,15 @@ devnet: build ## Start the same network and keep it up; prints one JSON line onc
 test: test-contracts test-agents ## Run every test
 
 # From scratch: a build cache that several forge processes wrote has been seen to hide tests.
+# Gas that differs from the recorded figures fails: `make snapshots` records what it is now.
 test-contracts: setup
-	forge test --force
+	FORGE_SNAPSHOT_CHECK=true forge test --force
+
+snapshots: setup ## Record gas and code sizes: test/gas/snapshots
+	forge test --match-path 'test/gas/*'
+
+invariants: setup ## Run the invariant tests at length: 512 runs of 128 calls each
+	FOUNDRY_PROFILE=deep forge test --match-path 'test/invariant/*'
 
 # The end-to-end tests run the binaries, so those are built first.
 test-agents: build

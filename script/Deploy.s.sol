@@ -1,59 +1,53 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Script, console} from "forge-std/Script.sol";
+import {console} from "forge-std/Script.sol";
 import {stdJson} from "forge-std/StdJson.sol";
 import {VmSafe} from "forge-std/Vm.sol";
+import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
 import {CAI} from "../contracts/CAI.sol";
+import {Disputes} from "../contracts/Disputes.sol";
 import {Faucet} from "../contracts/Faucet.sol";
 import {Lens} from "../contracts/Lens.sol";
+import {MiningRewards} from "../contracts/MiningRewards.sol";
 import {Payments} from "../contracts/Payments.sol";
 import {Registry} from "../contracts/Registry.sol";
 import {Staking} from "../contracts/Staking.sol";
-import {IRegistry} from "../contracts/interfaces/IRegistry.sol";
+import {IRandomness} from "../contracts/interfaces/IRandomness.sol";
 import {IStaking} from "../contracts/interfaces/IStaking.sol";
+import {BlockHashRandomness} from "../contracts/randomness/BlockHashRandomness.sol";
+import {DrandRandomness} from "../contracts/randomness/DrandRandomness.sol";
+import {Config, Configured, Drand} from "./Config.sol";
 
 /// @title Deploys the protocol and writes its addresses to deployments/<chain id>.json.
 /// @notice forge script script/Deploy.s.sol --rpc-url <url> --broadcast --account <keystore>
 /// @dev Environment: CONFIG, path of another config than script/config/<chain id>.json; TREASURY, overrides the config's;
-/// DEPLOYMENT, path of the file to write.
-contract Deploy is Script {
+/// DEPLOYMENT, path of the file to write. The whole supply is minted to the deployer, which funds the reward streams and the faucet and
+/// sends what is left to the treasury. It keeps no right over what it deployed, unless it is a proposer.
+contract Deploy is Configured {
     using stdJson for string;
 
-    /// @notice There is no config for this chain, nor one named by CONFIG.
-    error ConfigMissing(string path);
-    /// @notice The config is for another chain than the one that the RPC URL leads to.
-    error ChainMismatch(uint256 config, uint256 chain);
     /// @notice Without a faucet it is no test network: the supply needs a treasury (config or TREASURY).
     error TreasuryMissing(uint256 chain);
-    /// @notice The faucet is funded by the deployer out of what the treasury got, so they must be the same.
-    error FaucetNotFundable(address treasury, address deployer);
-
-    struct Config {
-        uint256 chainId;
-        /// Zero is the deployer.
-        address treasury;
-        uint256 epochLength;
-        uint256 minMinerStake;
-        uint256 minCoordinatorStake;
-        address[] slashers;
-        uint256 nodeGrace;
-        uint256 thawPeriod;
-        uint256 burnFee;
-        bool hasFaucet;
-        uint256 dripAmount;
-        uint256 cooldown;
-        uint256 faucetFunding;
-    }
+    /// @notice Without a faucet it is no test network: the timelock needs proposers (config).
+    error ProposersMissing(uint256 chain);
+    /// @notice Only the development chain may draw juries by block hashes: the config needs drand's key.
+    error DrandKeyMissing(uint256 chain);
 
     struct Deployment {
         CAI cai;
-        Faucet faucet;
+        TimelockController timelock;
         Staking staking;
         Registry registry;
         Payments payments;
+        IRandomness randomness;
+        Disputes disputes;
+        MiningRewards miningRewards;
         Lens lens;
+        Faucet faucet;
     }
+
+    uint256 internal constant DEVELOPMENT_CHAIN = 31337;
 
     function run() external {
         string memory path = string.concat(vm.projectRoot(), "/script/config/", vm.toString(block.chainid), ".json");
@@ -75,47 +69,80 @@ contract Deploy is Script {
         console.log("deployment written to", path);
     }
 
-    /// @notice Reads and checks a config file. Amounts in it are decimal strings.
-    function readConfig(string memory path) public view returns (Config memory c) {
-        if (!vm.exists(path)) revert ConfigMissing(path);
-        string memory json = vm.readFile(path);
-        c.chainId = json.readUint(".chainId");
-        if (c.chainId != block.chainid) revert ChainMismatch(c.chainId, block.chainid);
-        c.treasury = json.readAddress(".treasury");
-        c.epochLength = json.readUint(".staking.epochLength");
-        c.minMinerStake = json.readUint(".staking.minMinerStake");
-        c.minCoordinatorStake = json.readUint(".staking.minCoordinatorStake");
-        c.slashers = json.readAddressArray(".staking.slashers");
-        c.nodeGrace = json.readUint(".registry.nodeGrace");
-        c.thawPeriod = json.readUint(".payments.thawPeriod");
-        c.burnFee = json.readUint(".payments.burnFee");
-        c.hasFaucet = json.keyExists(".faucet");
-        if (!c.hasFaucet) return c;
-        c.dripAmount = json.readUint(".faucet.dripAmount");
-        c.cooldown = json.readUint(".faucet.cooldown");
-        c.faucetFunding = json.readUint(".faucet.funding");
-    }
-
     /// @notice Deploys as `deployer`, which is the sender of the calls that follow.
     function deploy(Config memory c, address deployer) public returns (Deployment memory d) {
+        _complete(c, deployer);
+        // Contracts name each other, and for ever: where those deployed later will be follows from the deployer's nonce. The constructors
+        // of Registry and Payments refuse if they came out elsewhere; of the slasher it is checked below.
+        uint256 nonce = vm.getNonce(deployer);
+        address[] memory slashers = new address[](1);
+        slashers[0] = vm.computeCreateAddress(deployer, nonce + 6);
+
+        d.cai = new CAI(deployer);
+        d.timelock =
+            new TimelockController(c.governance.delay, c.governance.proposers, c.governance.proposers, address(0));
+        d.staking = new Staking(
+            d.cai,
+            vm.computeCreateAddress(deployer, nonce + 3),
+            vm.computeCreateAddress(deployer, nonce + 4),
+            address(d.timelock),
+            c.staking,
+            slashers
+        );
+        IStaking staking = d.staking;
+        d.registry = new Registry(staking, c.nodeGrace);
+        d.payments = new Payments(
+            d.cai,
+            staking,
+            d.registry,
+            c.payments.thawPeriod,
+            c.payments.burnFee,
+            c.payments.noticePeriod,
+            c.payments.jailTerm,
+            address(d.timelock)
+        );
+        d.randomness = _deployRandomness(c);
+        d.disputes = new Disputes(d.cai, staking, d.registry, d.randomness, address(d.timelock), c.disputes);
+        require(staking.isSlasher(address(d.disputes)));
+        d.miningRewards = new MiningRewards(d.cai, d.payments, staking.currentEpoch() + 1, c.miningEpochs);
+        d.lens = new Lens(staking, d.registry);
+        if (c.hasFaucet) d.faucet = new Faucet(d.cai, c.faucet.dripAmount, c.faucet.cooldown);
+        _distribute(c, d, deployer);
+    }
+
+    /// @dev Fills in what a test network's config may leave open, and refuses what another one's must not.
+    function _complete(Config memory c, address deployer) internal pure {
         if (c.treasury == address(0)) {
             if (!c.hasFaucet) revert TreasuryMissing(c.chainId);
             c.treasury = deployer;
         }
-        if (c.hasFaucet && c.treasury != deployer) revert FaucetNotFundable(c.treasury, deployer);
-
-        d.cai = new CAI(c.treasury);
-        // Staking and Registry name each other, and both for ever: the second's address follows from the deployer's nonce.
-        // The Registry's constructor refuses if it came out otherwise.
-        address registry = vm.computeCreateAddress(deployer, vm.getNonce(deployer) + 1);
-        d.staking = new Staking(d.cai, registry, c.epochLength, c.minMinerStake, c.minCoordinatorStake, c.slashers);
-        d.registry = new Registry(IStaking(d.staking), c.nodeGrace);
-        d.payments = new Payments(d.cai, IRegistry(d.registry), c.thawPeriod, c.burnFee);
-        d.lens = new Lens(IStaking(d.staking), IRegistry(d.registry));
-        if (c.hasFaucet) {
-            d.faucet = new Faucet(d.cai, c.dripAmount, c.cooldown);
-            if (c.faucetFunding != 0) require(d.cai.transfer(address(d.faucet), c.faucetFunding));
+        if (c.governance.proposers.length == 0) {
+            if (!c.hasFaucet) revert ProposersMissing(c.chainId);
+            c.governance.proposers = new address[](1);
+            c.governance.proposers[0] = deployer;
         }
+    }
+
+    function _deployRandomness(Config memory c) internal returns (IRandomness) {
+        Drand memory drand = c.drand;
+        if (drand.genesis != 0) {
+            return new DrandRandomness(drand.publicKey, drand.genesis, drand.period, drand.delay);
+        }
+        if (c.chainId != DEVELOPMENT_CHAIN) revert DrandKeyMissing(c.chainId);
+        return new BlockHashRandomness();
+    }
+
+    function _distribute(Config memory c, Deployment memory d, address deployer) internal {
+        if (c.stakingRewards != 0) {
+            d.cai.approve(address(d.staking), c.stakingRewards);
+            d.staking.fundRewards(c.stakingRewards);
+        }
+        if (c.miningRewards != 0) {
+            d.cai.approve(address(d.miningRewards), c.miningRewards);
+            d.miningRewards.fund(c.miningRewards);
+        }
+        if (c.hasFaucet) require(d.cai.transfer(address(d.faucet), c.faucet.funding));
+        if (c.treasury != deployer) require(d.cai.transfer(c.treasury, d.cai.balanceOf(deployer)));
     }
 
     /// @notice The deployment file. `block_` is a block before the first transaction: an indexer begins there.
@@ -123,9 +150,13 @@ contract Deploy is Script {
         string memory object = "contracts";
         if (address(d.faucet) != address(0)) object.serialize("faucet", address(d.faucet));
         object.serialize("cai", address(d.cai));
+        object.serialize("timelock", address(d.timelock));
         object.serialize("staking", address(d.staking));
         object.serialize("registry", address(d.registry));
         object.serialize("payments", address(d.payments));
+        object.serialize("randomness", address(d.randomness));
+        object.serialize("disputes", address(d.disputes));
+        object.serialize("mining_rewards", address(d.miningRewards));
         string memory contracts = object.serialize("lens", address(d.lens));
         object = "deployment";
         object.serialize("chain_id", block.chainid);

@@ -4,8 +4,18 @@
 
 use std::{env, fs, path::Path};
 
-const SOURCES: [&str; 7] =
-    ["Messages.sol", "IStaking.sol", "IRegistry.sol", "IPayments.sol", "ILens.sol", "IFaucet.sol", "ICAI.sol"];
+const SOURCES: [&str; 10] = [
+    "Messages.sol",
+    "IStaking.sol",
+    "IRegistry.sol",
+    "IPayments.sol",
+    "IMiningRewards.sol",
+    "IDisputes.sol",
+    "IRandomness.sol",
+    "ILens.sol",
+    "IFaucet.sol",
+    "ICAI.sol",
+];
 
 fn main() {
     let interfaces = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/interfaces");

@@ -15,15 +15,19 @@ pub struct Deployment {
 }
 
 /// Addresses of the contracts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Contracts {
     pub cai: Address,
+    pub timelock: Address,
     /// Zero on networks without one.
     #[serde(default)]
     pub faucet: Address,
     pub staking: Address,
     pub registry: Address,
     pub payments: Address,
+    pub randomness: Address,
+    pub disputes: Address,
+    pub mining_rewards: Address,
     pub lens: Address,
 }
