@@ -8,7 +8,8 @@ use alloy::{
 use cuckoo_protocol::{
     amount::format_cai,
     contracts::{
-        IFaucet::IFaucetErrors, IPayments::IPaymentsErrors, IRegistry::IRegistryErrors, IStaking::IStakingErrors,
+        IDisputes::IDisputesErrors, IFaucet::IFaucetErrors, IMiningRewards::IMiningRewardsErrors,
+        IPayments::IPaymentsErrors, IRegistry::IRegistryErrors, IStaking::IStakingErrors,
     },
 };
 use std::fmt::Debug;
@@ -51,6 +52,12 @@ pub fn explain(data: &[u8]) -> String {
     }
     if let Ok(e) = IPaymentsErrors::abi_decode(data) {
         return with_advice(&e, payments_advice(&e));
+    }
+    if let Ok(e) = IDisputesErrors::abi_decode(data) {
+        return with_advice(&e, None);
+    }
+    if let Ok(e) = IMiningRewardsErrors::abi_decode(data) {
+        return with_advice(&e, None);
     }
     if let Ok(e) = IFaucetErrors::abi_decode(data) {
         return with_advice(&e, None);
@@ -106,6 +113,13 @@ fn staking_advice(error: &IStakingErrors) -> Option<String> {
         IStakingErrors::Tombstoned(_) => "the pool was slashed to almost nothing and takes no more stake".into(),
         IStakingErrors::NotMatured(e) => format!("it is epoch {}, come back in epoch {}", e.current, e.maturity),
         IStakingErrors::InsufficientShares(_) => "there are fewer shares than that".into(),
+        IStakingErrors::AlreadyMatured(_) => "it has matured: withdraw it".into(),
+        IStakingErrors::EntryPaused(e) => format!("entry is paused until {} (chain seconds); exits are open", e.until),
+        IStakingErrors::HeldBack(_) => "open disputes hold back what is left: come back when they have ended".into(),
+        IStakingErrors::StakeBacksVouchers(e) => {
+            format!("{} CAI of it back vouchers: lower the backing first", format_cai(e.backing))
+        }
+        IStakingErrors::Jailed(e) => format!("its term ends at {} (chain seconds)", e.until),
         _ => return None,
     })
 }
@@ -115,6 +129,9 @@ fn payments_advice(error: &IPaymentsErrors) -> Option<String> {
         IPaymentsErrors::NothingToCollect(_) => "all that this voucher promises has been collected".into(),
         IPaymentsErrors::InvalidVoucher(_) => "it is not signed by a node that may sign for the payer".into(),
         IPaymentsErrors::InsufficientBalance(e) => balance(e.available, e.required),
+        IPaymentsErrors::Covered(_) => "the channel covers it: collect it".into(),
+        IPaymentsErrors::NoticeKnown(e) => format!("its notice ends at {} (chain seconds)", e.endsAt),
+        IPaymentsErrors::NoticeRunning(e) => format!("the payer has time until {} (chain seconds)", e.endsAt),
         _ => return None,
     })
 }

@@ -110,7 +110,7 @@ mod tests {
         Deployment {
             chain_id: 31337,
             block: 0,
-            contracts: Contracts { cai, faucet, staking, registry, payments, lens },
+            contracts: Contracts { cai, faucet, staking, registry, payments, lens, ..Contracts::default() },
         }
     }
 

@@ -17,7 +17,7 @@ use cuckoo_protocol::{
 use std::{collections::HashMap, sync::Arc};
 
 /// Topics of the events that the fold takes; no others need be fetched.
-pub(super) const TOPICS: [B256; 9] = [
+pub(super) const TOPICS: [B256; 13] = [
     IRegistry::Registered::SIGNATURE_HASH,
     IRegistry::Updated::SIGNATURE_HASH,
     IRegistry::NodeSet::SIGNATURE_HASH,
@@ -27,6 +27,10 @@ pub(super) const TOPICS: [B256; 9] = [
     IStaking::UndelegationCancelled::SIGNATURE_HASH,
     IStaking::Slashed::SIGNATURE_HASH,
     IStaking::RoleSet::SIGNATURE_HASH,
+    IStaking::Rewarded::SIGNATURE_HASH,
+    IStaking::JailedUntil::SIGNATURE_HASH,
+    IStaking::Unjailed::SIGNATURE_HASH,
+    IStaking::PaidFromOwn::SIGNATURE_HASH,
 ];
 
 /// An operator at one block.
@@ -107,7 +111,21 @@ impl State {
             IStakingEvents::UndelegationCancelled(e) => (e.operator, e.weight),
             IStakingEvents::Slashed(e) => (e.operator, e.weight),
             IStakingEvents::RoleSet(e) => (e.operator, e.weight),
-            IStakingEvents::Withdrawn(_) => return,
+            IStakingEvents::Rewarded(e) => (e.operator, e.weight),
+            IStakingEvents::JailedUntil(e) => (e.operator, e.weight),
+            IStakingEvents::Unjailed(e) => (e.operator, e.weight),
+            IStakingEvents::PaidFromOwn(e) => (e.operator, e.weight),
+            // These change no weight.
+            IStakingEvents::Withdrawn(_)
+            | IStakingEvents::RewardsFunded(_)
+            | IStakingEvents::CommissionSet(_)
+            | IStakingEvents::CommissionAnnounced(_)
+            | IStakingEvents::Held(_)
+            | IStakingEvents::Released(_)
+            | IStakingEvents::SlasherProposed(_)
+            | IStakingEvents::SlasherRetired(_)
+            | IStakingEvents::GuardianSet(_)
+            | IStakingEvents::PauseSet(_) => return,
         };
         if let Some(entry) = self.0.get_mut(&operator) {
             entry.weight = weight;

@@ -8,7 +8,7 @@ const OTHER_NODE: Address = Address::repeat_byte(0x02);
 
 fn contracts() -> Contracts {
     let [cai, faucet, staking, registry, payments, lens] = [1, 2, 3, 4, 5, 6].map(Address::repeat_byte);
-    Contracts { cai, faucet, staking, registry, payments, lens }
+    Contracts { cai, faucet, staking, registry, payments, lens, ..Contracts::default() }
 }
 
 fn log(address: Address, event: &impl SolEvent) -> Log {
@@ -61,6 +61,38 @@ fn slashed(weight: u64) -> Log {
         fromBuckets: U256::ZERO,
         paid: U256::ZERO,
         recipient: NODE,
+        poolAssets: U256::ONE,
+        poolShares: U256::ONE,
+        weight: U256::from(weight),
+    })
+}
+
+fn rewarded(weight: u64) -> Log {
+    staking(&IStaking::Rewarded {
+        operator: OPERATOR,
+        assets: U256::ONE,
+        commissionShares: U256::ZERO,
+        poolAssets: U256::ONE,
+        poolShares: U256::ONE,
+        weight: U256::from(weight),
+    })
+}
+
+fn jailed() -> Log {
+    staking(&IStaking::JailedUntil { operator: OPERATOR, jailer: NODE, until: U256::ONE, weight: U256::ZERO })
+}
+
+fn unjailed(weight: u64) -> Log {
+    staking(&IStaking::Unjailed { operator: OPERATOR, weight: U256::from(weight) })
+}
+
+fn paid_from_own(weight: u64) -> Log {
+    staking(&IStaking::PaidFromOwn {
+        operator: OPERATOR,
+        payee: NODE,
+        epoch: U256::ONE,
+        assets: U256::ONE,
+        shares: U256::ONE,
         poolAssets: U256::ONE,
         poolShares: U256::ONE,
         weight: U256::from(weight),
@@ -182,6 +214,15 @@ fn other_contracts_are_not_believed() {
 }
 
 #[test]
+fn jail_rewards_and_enforced_payments_change_the_weight() {
+    assert_eq!(weight(&shown(registered(100), vec![jailed()])), 0);
+    assert_eq!(weight(&shown([registered(100), vec![jailed(), unjailed(90)]].concat(), vec![])), 90);
+    assert_eq!(weight(&shown([registered(100), vec![jailed()]].concat(), vec![unjailed(90)])), 0);
+    assert_eq!(weight(&shown([registered(100), vec![rewarded(101)]].concat(), vec![])), 101);
+    assert_eq!(weight(&shown(registered(100), vec![paid_from_own(60)])), 60);
+}
+
+#[test]
 fn an_unknown_event_changes_nothing() {
     let mut broken = registered(100);
     let mut cut = delegated(OPERATOR, 7);
@@ -193,7 +234,21 @@ fn an_unknown_event_changes_nothing() {
 #[test]
 fn every_event_is_either_fetched_or_known_to_change_nothing() {
     let mut known: Vec<_> = TOPICS.iter().map(|topic| topic.0).collect();
-    known.push(IStaking::Withdrawn::SIGNATURE_HASH.0);
+    known.extend(
+        [
+            IStaking::Withdrawn::SIGNATURE_HASH,
+            IStaking::RewardsFunded::SIGNATURE_HASH,
+            IStaking::CommissionSet::SIGNATURE_HASH,
+            IStaking::CommissionAnnounced::SIGNATURE_HASH,
+            IStaking::Held::SIGNATURE_HASH,
+            IStaking::Released::SIGNATURE_HASH,
+            IStaking::SlasherProposed::SIGNATURE_HASH,
+            IStaking::SlasherRetired::SIGNATURE_HASH,
+            IStaking::GuardianSet::SIGNATURE_HASH,
+            IStaking::PauseSet::SIGNATURE_HASH,
+        ]
+        .map(|topic| topic.0),
+    );
     known.sort();
     let mut all = [IRegistryEvents::SELECTORS, IStakingEvents::SELECTORS].concat();
     all.sort();

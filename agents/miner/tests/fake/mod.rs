@@ -40,7 +40,11 @@ pub const NOW: u64 = 1_000_000;
 
 pub fn deployment() -> Deployment {
     let [cai, faucet, staking, registry, payments, lens] = [11, 12, 13, 14, 15, 16].map(Address::repeat_byte);
-    Deployment { chain_id: 31337, block: 0, contracts: Contracts { cai, faucet, staking, registry, payments, lens } }
+    Deployment {
+        chain_id: 31337,
+        block: 0,
+        contracts: Contracts { cai, faucet, staking, registry, payments, lens, ..Contracts::default() },
+    }
 }
 
 pub fn domain() -> Domain {
