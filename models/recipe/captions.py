@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from names import NAMED
 from synonyms import SYNONYMS
 
 NUMBERS = {2: "two", 3: "three", 4: "four"}
@@ -102,7 +103,7 @@ def caption(things: list[Thing], background: str | None, style: str, rng: random
     if background is not None and (background != "white" or rng.random() < 0.15):
         text += rng.choice(_GROUNDS).format(background)
         text = text.replace(" on a orange", " on an orange")
-    if style and rng.random() < 0.4:
+    if rng.random() < NAMED[style]:
         text = rng.choice((f"{text}, {style}", f"{style} icon of {text}", f"{text}, {style} style"))
     elif rng.random() < 0.1:
         text = f"icon of {text}"

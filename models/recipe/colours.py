@@ -41,7 +41,7 @@ def to_rgb(hsv: np.ndarray) -> np.ndarray:
     return value * (1 - saturation + saturation * wheel)
 
 
-def _words(hsv: np.ndarray) -> np.ndarray:
+def words_of(hsv: np.ndarray) -> np.ndarray:
     """Index into WORDS of each pixel's nearest colour word."""
     hue, saturation, value = hsv[..., 0], hsv[..., 1], hsv[..., 2]
     index = {word: i for i, word in enumerate(WORDS)}
@@ -68,7 +68,7 @@ def _words(hsv: np.ndarray) -> np.ndarray:
 def name_colour(rgba: np.ndarray) -> str | None:
     """The one word that describes the icon's colour, or None where no word covers enough of it."""
     weight = rgba[..., 3].astype(np.float32)
-    words = _words(to_hsv(rgba[..., :3].astype(np.float32) / 255))
+    words = words_of(to_hsv(rgba[..., :3].astype(np.float32) / 255))
     shares = np.bincount(words.ravel(), weight.ravel(), len(WORDS)) / max(weight.sum(), 1)
     best = int(shares.argmax())
     return list(WORDS)[best] if shares[best] >= NAMED_SHARE else None

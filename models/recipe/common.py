@@ -5,7 +5,7 @@ A small model cannot learn 1,800 nouns in an hour, so it is shown these more oft
 
 from __future__ import annotations
 
-FACTOR = 10  # how much more often
+FACTOR = 30  # how much more often
 NOUNS = frozenset(
     (
         "red apple", "green apple", "pear", "tangerine", "lemon", "banana", "watermelon", "grapes", "strawberry",

@@ -15,7 +15,6 @@ GOLDEN_DIR = MODELS_DIR / "golden"
 # Stable Diffusion 1.x's factor. The VAE's own scale is folded into its 1x1 convolutions to match it (see train_vae.py),
 # so that a client which forgot to read the factor from the config would draw nonsense here as it would there.
 SCALING_FACTOR = 0.18215
-LATENT_CHANNELS = 4
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,9 @@ class ModelConfig:
     text_width: int
     text_layers: int
     text_heads: int
-    # autoencoder, f4: three levels
-    vae_channels: tuple[int, int, int]
+    # autoencoder: each level but the first halves the picture
+    latent_channels: int
+    vae_channels: tuple[int, ...]
     vae_steps: int
     vae_batch: int
     vae_lr: float
@@ -54,8 +54,13 @@ class ModelConfig:
     guidance: str
 
     @property
+    def scale(self) -> int:
+        """Pixels on each side of what one latent stands for."""
+        return 1 << (len(self.vae_channels) - 1)
+
+    @property
     def latent_size(self) -> int:
-        return self.image_size // 4
+        return self.image_size // self.scale
 
     @property
     def package_dir(self) -> Path:
@@ -64,27 +69,28 @@ class ModelConfig:
 
 ICONS = ModelConfig(
     name="cuckoo-icons",
-    description="Draws 64x64 icons from short English prompts: a noun, a colour, a background, a count.",
-    image_size=64,
+    description="Draws 128x128 icons from short English prompts: a noun, a colour, a background, a count.",
+    image_size=128,
     seed=1,
-    merges=1200,
-    max_tokens=24,
+    merges=2400,
+    max_tokens=20,
     text_width=160,
-    text_layers=3,
+    text_layers=2,
     text_heads=4,
-    vae_channels=(24, 48, 64),
-    vae_steps=4000,
+    latent_channels=5,
+    vae_channels=(16, 32, 64, 96),
+    vae_steps=5000,
     vae_batch=16,
     vae_lr=1.5e-3,
-    unet_channels=(48, 64, 96),
+    unet_channels=(48, 96, 160),
     unet_down=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
     unet_layers=1,
     unet_head_dim=32,
     unet_steps=20000,
-    unet_batch=24,
+    unet_batch=32,
     unet_lr=8e-4,
     ema_decay=0.999,
-    pictures=30000,
+    pictures=40000,
     steps=20,
     guidance="5",
 )
@@ -99,6 +105,7 @@ TINY = ModelConfig(
     text_width=64,
     text_layers=2,
     text_heads=2,
+    latent_channels=4,
     vae_channels=(16, 24, 32),
     vae_steps=5000,
     vae_batch=24,
@@ -119,10 +126,11 @@ TINY = ModelConfig(
 MODELS = {config.name: config for config in (ICONS, TINY)}
 
 
-def base_parser(doc: str | None) -> argparse.ArgumentParser:
-    """The arguments that every step of the recipe shares."""
+def base_parser(doc: str | None, model: bool = True) -> argparse.ArgumentParser:
+    """The arguments that every step of the recipe shares; `model` for those that work on one package."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", choices=sorted(MODELS), required=True, help="which package to work on")
+    if model:
+        parser.add_argument("--model", choices=sorted(MODELS), required=True, help="which package to work on")
     parser.add_argument(
         "--work",
         type=Path,

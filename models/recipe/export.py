@@ -24,7 +24,7 @@ from diffusers import StableDiffusionPipeline
 from optimum.exporters.onnx import main_export
 from transformers import CLIPTokenizer
 
-from config import LATENT_CHANNELS, MODELS, ModelConfig, base_parser
+from config import MODELS, ModelConfig, base_parser
 from networks import build_scheduler, build_text_encoder, build_unet, build_vae
 
 PARTS = ("text_encoder", "unet", "vae_decoder")
@@ -36,7 +36,8 @@ def load_pipeline(config: ModelConfig, work: Path) -> StableDiffusionPipeline:
     """The trained networks from the checkpoints under `work`, averaged weights where there are any."""
     tokenizer = CLIPTokenizer.from_pretrained(work / "tokenizer")
     vae, unet, text = build_vae(config), build_unet(config), build_text_encoder(config, tokenizer)
-    vae.load_state_dict(torch.load(work / "vae.pt", weights_only=True))
+    sharp = work / "vae-sharp.pt"  # what sharpen.py makes of vae.pt
+    vae.load_state_dict(torch.load(sharp if sharp.exists() else work / "vae.pt", weights_only=True))
     ema = torch.load(work / "diffusion.pt", weights_only=True)["ema"]
     unet.load_state_dict(ema["unet"])
     text.load_state_dict(ema["text"])
@@ -123,7 +124,7 @@ def manifest(config: ModelConfig, package: Path) -> dict[str, object]:
             "max_prompt_bytes": 2000,
             "max_guidance": "20",
         },
-        "state": [{"name": "latents", "shape": [LATENT_CHANNELS, latent, latent]}],
+        "state": [{"name": "latents", "shape": [config.latent_channels, latent, latent]}],
         "tolerance": {"step": "0.0001", "floor": "0.001", "pixel": 2},
         "pricing": "megapixel-steps",
     }

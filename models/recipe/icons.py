@@ -20,9 +20,9 @@ import resvg_py
 from PIL import Image
 
 from config import base_parser
-from names import CATEGORY_WEIGHTS, SOURCES, UNCATEGORISED_WEIGHT, categories, is_wanted, plain_name
+from names import CATEGORY_WEIGHTS, SOURCE_WEIGHTS, SOURCES, UNCATEGORISED_WEIGHT, categories, is_wanted, plain_name
 
-RASTER = 128  # twice the largest picture, so that icons can be placed at any size without blur
+RASTER = 128  # as wide as the largest picture, so that icons only ever shrink
 BRIEF_NAMES = {"fxemoji"}  # packages whose names lack hyphens: only names known elsewhere are usable
 
 
@@ -73,7 +73,8 @@ def collect(root: Path) -> tuple[np.ndarray, list[Icon]]:
             if picture[..., 3].mean() < 8:
                 continue
             pictures.append(picture)
-            icons.append(Icon(noun, style, CATEGORY_WEIGHTS.get(category, UNCATEGORISED_WEIGHT), source))
+            weight = CATEGORY_WEIGHTS.get(category, UNCATEGORISED_WEIGHT) * SOURCE_WEIGHTS[source]
+            icons.append(Icon(noun, style, weight, source))
         print(f"{source}: {len(icons)} icons so far", file=sys.stderr)
     return np.stack(pictures), icons
 

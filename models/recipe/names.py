@@ -9,9 +9,19 @@ SOURCES = {
     "noto": "emoji",
     "fluent-emoji": "3d",
     "fluent-emoji-flat": "flat",
-    "fxemoji": "",
+    "fxemoji": "cartoon",
     "flat-color-icons": "",
 }
+# How often to draw a style, and how often its caption names it. A prompt without a style word nearly always means one
+# style: a small model that must choose among four drawings of a cat draws their average, which is a blob.
+SOURCE_WEIGHTS = {
+    "noto": 0.35,
+    "fluent-emoji": 0.3,
+    "fluent-emoji-flat": 1.0,
+    "fxemoji": 0.12,
+    "flat-color-icons": 0.3,
+}
+NAMED = {"emoji": 0.6, "3d": 1.0, "flat": 0.25, "cartoon": 1.0, "": 0.0}
 
 # How often to draw icons of a category, relative to things one would ask an icon model for.
 CATEGORY_WEIGHTS = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from config import LATENT_CHANNELS, SCALING_FACTOR, ModelConfig
+from config import SCALING_FACTOR, ModelConfig
 
 
 def build_text_encoder(config: ModelConfig, tokenizer: CLIPTokenizer) -> CLIPTextModel:
@@ -33,15 +33,16 @@ def build_text_encoder(config: ModelConfig, tokenizer: CLIPTokenizer) -> CLIPTex
 
 
 def build_vae(config: ModelConfig) -> AutoencoderKL:
-    """An f4 autoencoder without attention, so that it can be trained on crops and used on whole pictures."""
+    """An autoencoder without attention, so that it can be trained on crops and used on whole pictures."""
+    levels = len(config.vae_channels)
     return AutoencoderKL(
         in_channels=3,
         out_channels=3,
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
         block_out_channels=config.vae_channels,
         layers_per_block=1,
-        latent_channels=LATENT_CHANNELS,
+        latent_channels=config.latent_channels,
         norm_num_groups=8,
         sample_size=config.image_size,
         scaling_factor=SCALING_FACTOR,
@@ -54,8 +55,8 @@ def build_unet(config: ModelConfig) -> UNet2DConditionModel:
     up = tuple(name.replace("Down", "Up") for name in reversed(config.unet_down))
     return UNet2DConditionModel(
         sample_size=config.latent_size,
-        in_channels=LATENT_CHANNELS,
-        out_channels=LATENT_CHANNELS,
+        in_channels=config.latent_channels,
+        out_channels=config.latent_channels,
         down_block_types=config.unet_down,
         up_block_types=up,
         block_out_channels=config.unet_channels,

@@ -19,12 +19,15 @@ from torch.nn import functional as F
 
 import data
 from checkpoint import learning_rate, load, save
-from config import LATENT_CHANNELS, MODELS, SCALING_FACTOR, ModelConfig, base_parser
+from config import MODELS, SCALING_FACTOR, ModelConfig, base_parser
 from networks import build_vae
 
-CROP = 32
+CROP = 8  # latents on each side
 KL_WEIGHT = 1e-6
-EDGE_WEIGHT = 0.5  # differences of neighbouring pixels: icons are edges, and a plain L1 blurs them
+# Of the logarithm of the latents' variance, at first. At the usual 0 the noise is as large as the latents: most
+# channels are given up before they are of use, and the divergence keeps them so.
+FIRST_LOG_VARIANCE = -6.0
+EDGE_WEIGHT = 1.0  # differences of neighbouring pixels: icons are edges, and a plain L1 blurs them
 MEASURED = 2000  # pictures whose latents give the spread
 REPORT_STEPS, SAVE_STEPS = 100, 500
 
@@ -34,12 +37,14 @@ def to_unit(pictures: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def crops(pictures: np.ndarray, batch: int, rng: np.random.Generator) -> torch.Tensor:
-    """Random crops of random pictures."""
-    room = pictures.shape[1] - CROP
+def crops(pictures: np.ndarray, batch: int, size: int, rng: np.random.Generator) -> torch.Tensor:
+    """Random crops of `size` pixels out of random pictures."""
+    room = pictures.shape[1] - size
     chosen = rng.integers(len(pictures), size=batch)
     corners = rng.integers(room + 1, size=(batch, 2))
-    return to_unit(np.stack([pictures[i, y : y + CROP, x : x + CROP] for i, (y, x) in zip(chosen, corners)]))
+    return to_unit(
+        np.stack([pictures[i, y : y + size, x : x + size] for i, (y, x) in zip(chosen, corners, strict=True)])
+    )
 
 
 def loss(vae: AutoencoderKL, pictures: torch.Tensor) -> torch.Tensor:
@@ -56,11 +61,11 @@ def fold_scale(vae: AutoencoderKL, pictures: np.ndarray) -> None:
     step = max(1, len(pictures) // MEASURED)
     means = torch.cat([vae.encode(to_unit(part)).latent_dist.mean for part in np.array_split(pictures[::step], 40)])
     shift, scale = means.mean((0, 2, 3)), 1 / (means.std((0, 2, 3)) * SCALING_FACTOR)
-    quant, post = vae.quant_conv, vae.post_quant_conv
+    quant, post, channels = vae.quant_conv, vae.post_quant_conv, vae.config.latent_channels
     # new = (old - shift) * scale: on the way in for the mean, and for the logarithm of the variance
-    quant.weight[:LATENT_CHANNELS] *= scale[:, None, None, None]
-    quant.bias[:LATENT_CHANNELS] = (quant.bias[:LATENT_CHANNELS] - shift) * scale
-    quant.bias[LATENT_CHANNELS:] += 2 * scale.log()
+    quant.weight[:channels] *= scale[:, None, None, None]
+    quant.bias[:channels] = (quant.bias[:channels] - shift) * scale
+    quant.bias[channels:] += 2 * scale.log()
     # old = new / scale + shift: on the way out
     post.bias += (post.weight[:, :, 0, 0] * shift).sum(1)
     post.weight /= scale[None, :, None, None]
@@ -72,6 +77,9 @@ def train(config: ModelConfig, work: Path, minutes: float) -> None:
     folder = work / config.name
     torch.manual_seed(config.seed)
     vae = build_vae(config).to(memory_format=torch.channels_last)  # a quarter faster on CPUs
+    with torch.no_grad():
+        vae.quant_conv.weight[config.latent_channels :] = 0
+        vae.quant_conv.bias[config.latent_channels :] = FIRST_LOG_VARIANCE
     optimiser = torch.optim.AdamW(vae.parameters(), lr=config.vae_lr, weight_decay=0)
     state = load(folder / "vae-training.pt")
     first, spent = 0, 0.0
@@ -88,7 +96,7 @@ def train(config: ModelConfig, work: Path, minutes: float) -> None:
         rng = np.random.default_rng((config.seed, step))
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(config.vae_lr, step, progress)
-        value = loss(vae, crops(pictures, config.vae_batch, rng))
+        value = loss(vae, crops(pictures, config.vae_batch, CROP * config.scale, rng))
         optimiser.zero_grad()
         value.backward()
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
