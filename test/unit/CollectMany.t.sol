@@ -47,6 +47,18 @@ contract CollectManyTest is BaseTest {
         assertEq(payments.collectMany(new IPayments.SignedVoucher[](0)), 0);
     }
 
+    /// Of those that are skipped nothing is said; a channel that holds a wei is not skipped.
+    function test_saysNothingOfThoseItSkips() public {
+        IPayments.SignedVoucher[] memory vouchers = new IPayments.SignedVoucher[](1);
+        vouchers[0] = _signed(bob, 10e18);
+        vm.recordLogs();
+        payments.collectMany(vouchers);
+        assertEq(vm.getRecordedLogs().length, 0);
+        _fund(coordinator, bob, 1);
+        payments.collectMany(vouchers);
+        assertEq(payments.channel(coordinator, bob).collected, 1);
+    }
+
     function test_anInvalidOneRevertsAll() public {
         IPayments.SignedVoucher[] memory vouchers = new IPayments.SignedVoucher[](2);
         vouchers[0] = _signed(miner, 10e18);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IPayments, PaymentsTest, Role} from "../utils/PaymentsTest.sol";
+import {BaseTest, IPayments, PaymentsTest, Role} from "../utils/PaymentsTest.sol";
 
 contract NotifyTest is PaymentsTest {
     function _assertNotice(address payee, uint256 cumulative, uint256 endsAt, uint256 share) internal view {
@@ -169,5 +169,21 @@ contract NotifyTest is PaymentsTest {
         _assertNotice(miner, 10e18, endsAt, SHARE);
         _notify(miner, 11e18);
         _assertNotice(miner, 11e18, block.timestamp + NOTICE * 3 / 2, SHARE);
+    }
+}
+
+contract NotifyWithoutMinersTest is PaymentsTest {
+    function setUp() public override {
+        BaseTest.setUp();
+        _registerCoordinator(OWN);
+        _nextEpoch(2);
+    }
+
+    /// Nobody has a share of nothing, and the notice goes its way.
+    function test_beforeThereIsAnyMiner() public {
+        _notify(miner, 1e18);
+        (uint256 endsAt, uint256 share) = payments.notice(coordinator, miner, 1e18);
+        assertEq(endsAt, block.timestamp + NOTICE);
+        assertEq(share, 0);
     }
 }

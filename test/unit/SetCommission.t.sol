@@ -85,8 +85,8 @@ contract SetCommissionTest is BaseTest {
     }
 
     function test_revertsOutsideItsBounds() public {
-        uint256[4] memory wrong = [1e18 + 1e9, 1e18 + 1, 1, uint256(0.1e18 + 1)];
-        for (uint256 i; i < 4; ++i) {
+        uint256[5] memory wrong = [1e18 + 1e9, 1e18 + 1, 1, 0.1e18 + 1, uint256(0.5e9)];
+        for (uint256 i; i < 5; ++i) {
             vm.expectRevert(abi.encodeWithSelector(IStaking.InvalidCommission.selector, wrong[i]));
             _set(wrong[i]);
         }

@@ -40,6 +40,17 @@ contract AnswerTest is DisputesTest {
         assertEq(disputes.dispute(id).beacon, block.number + 1);
     }
 
+    /// @notice States of whole chunks, of one and of several.
+    function test_statesOfWholeChunks() public {
+        for (uint256 count = 1; count < 5; ++count) {
+            stateLength = count * Evidence.CHUNK;
+            _makeReceipt();
+            bytes32 id = _challenge(1);
+            _answer(id);
+            _assertPhase(id, IDisputes.Phase.Seed);
+        }
+    }
+
     function test_initWantsTheFirstState() public {
         bytes32 id = _challenge(0);
         _answerState(id, 0);

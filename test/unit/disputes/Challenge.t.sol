@@ -91,6 +91,18 @@ contract ChallengeTest is DisputesTest {
         _expectMalformed(_withWord(good, 7, type(uint256).max));
     }
 
+    /// @notice The largest numbers that have a place.
+    function test_largestRequest() public {
+        request = _withWord(_withWord(request, 3, type(uint32).max), 4, 254);
+        _signReceipt();
+        result.states = type(uint32).max;
+        _sign();
+        assertEq(disputes.dispute(_challenge(1)).states, type(uint32).max);
+        request = _withWord(request, 4, 255);
+        _signReceipt();
+        _tryChallenge(1, abi.encodeWithSelector(IDisputes.NotDisputable.selector));
+    }
+
     function _withWord(bytes memory data, uint256 index, uint256 word) internal pure returns (bytes memory copy) {
         copy = bytes.concat(data);
         assembly ("memory-safe") {

@@ -97,6 +97,23 @@ contract RevealTest is DisputesTest {
         _reveal(id, juror, IDisputes.Verdict.Guilty, PROBE);
     }
 
+    /// @notice Votes that come after the verdict change nothing: not even in the window that a later deadline would open.
+    function test_notOnceTheJuryIsDone() public {
+        for (uint256 i; i < JURORS; ++i) {
+            if (disputes.votesOf(id, jurors[i]) != 0) _commit(id, jurors[i], IDisputes.Verdict.Guilty, PROBE);
+        }
+        vm.warp(block.timestamp + COMMIT);
+        for (uint256 i; i < JURORS; ++i) {
+            if (jurors[i] == juror || disputes.votesOf(id, jurors[i]) == 0) continue;
+            _reveal(id, jurors[i], IDisputes.Verdict.Guilty, PROBE);
+        }
+        vm.warp(block.timestamp + REVEAL);
+        disputes.resolve(id);
+        _assertPhase(id, IDisputes.Phase.Veto);
+        vm.warp(block.timestamp + VETO);
+        _tryReveal(juror, abi.encodeWithSelector(IDisputes.WrongPhase.selector, id, IDisputes.Phase.Veto));
+    }
+
     function test_strangers() public {
         vm.warp(block.timestamp + COMMIT);
         _tryReveal(carol, abi.encodeWithSelector(IDisputes.NotCommitted.selector, id, carol));

@@ -29,6 +29,16 @@ contract StreamsTest is Test {
         assertEq(s.updatedAt, START + 1000);
     }
 
+    /// Reckoned in the very second of its end: idle time after that does not bring it to life again.
+    function test_isOverAtItsEnd() public {
+        Stream memory s = _funded(8e18);
+        vm.warp(START + PERIOD);
+        s.advance(2e18);
+        vm.warp(START + PERIOD + 77);
+        s.advance(0);
+        assertEq(s.endsAt, START + PERIOD);
+    }
+
     function test_flowsEvenlyUntilItsEnd() public {
         Stream memory s = _funded(8e18);
         vm.warp(START + 250);
