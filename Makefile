@@ -47,6 +47,29 @@ snapshots: setup ## Record gas and code sizes: test/gas/snapshots
 invariants: setup ## Run the invariant tests at length: 512 runs of 128 calls each
 	FOUNDRY_PROFILE=deep forge test --match-path 'test/invariant/*'
 
+vendor/analysis/.installed: tools/analysis.txt
+	@python3 -m venv vendor/analysis
+	@vendor/analysis/bin/pip install --quiet --disable-pip-version-check -r tools/analysis.txt >&2
+	@touch $@
+
+slither: setup vendor/analysis/.installed ## Run Slither; fails on any finding that tools/slither.json does not explain
+	@PATH=$(CURDIR)/vendor/analysis/bin:$$PATH tools/slither
+
+# A build of its own, without via-IR, of the libraries alone.
+symbolic: export FOUNDRY_VIA_IR := false
+symbolic: export FOUNDRY_DENY := never
+symbolic: export FOUNDRY_OUT := vendor/symbolic/out
+symbolic: export FOUNDRY_CACHE_PATH := vendor/symbolic/cache
+symbolic: export FOUNDRY_SRC := test/symbolic
+symbolic: export FOUNDRY_TEST := test/symbolic
+symbolic: export FOUNDRY_SCRIPT := test/symbolic
+symbolic: setup vendor/analysis/.installed ## Prove with Halmos what test/symbolic states, for all values
+	vendor/analysis/bin/halmos --forge-build-out $(FOUNDRY_OUT) --no-status --solver-threads 1 \
+		--solver-command "vendor/analysis/bin/python tools/solve" --solver-timeout-assertion 60000
+
+mutants: setup ## Break Staking, Payments and Disputes in 306 ways and see the unit tests fail (half an hour)
+	@tools/mutants --sample 102
+
 # The end-to-end tests run the binaries, so those are built first.
 test-agents: build
 	cargo test --workspace --locked
