@@ -64,6 +64,7 @@ symbolic: export FOUNDRY_SRC := test/symbolic
 symbolic: export FOUNDRY_TEST := test/symbolic
 symbolic: export FOUNDRY_SCRIPT := test/symbolic
 symbolic: setup vendor/analysis/.installed ## Prove with Halmos what test/symbolic states, for all values
+	@rm -rf vendor/symbolic
 	vendor/analysis/bin/halmos --forge-build-out $(FOUNDRY_OUT) --no-status --solver-threads 1 \
 		--solver-command "vendor/analysis/bin/python tools/solve" --solver-timeout-assertion 60000
 
