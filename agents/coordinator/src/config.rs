@@ -52,7 +52,7 @@ pub struct Flags {
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     model: Vec<PathBuf>,
-    /// What a megapixel-step pays, in CAI [default: 1]
+    /// What a unit of a model pays, in CAI: a megapixel-step of a picture, a megabyte of text [default: 1]
     #[arg(long, value_name = "CAI")]
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<String>,
@@ -144,7 +144,7 @@ pub struct Config {
     pub listen: SocketAddr,
     pub origin: String,
     pub models: Vec<PathBuf>,
-    /// Wei a megapixel-step.
+    /// Wei a pricing unit.
     pub price: U256,
     /// Wei.
     pub channel_target: U256,

@@ -40,7 +40,7 @@ fn new_task(id: &str, idempotency: Option<B256>) -> NewTask {
         id: id.to_owned(),
         model: "tiny".to_owned(),
         model_id,
-        request: Request::image(model_id, B256::ZERO, &body, true).encode().unwrap(),
+        request: Request::new(model_id, B256::ZERO, &body.into(), &[], true).encode().unwrap(),
         price: U256::from(PRICE),
         unit_price: U256::from(1),
         idempotency,

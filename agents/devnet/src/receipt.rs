@@ -2,8 +2,9 @@
 
 use crate::app::Picture;
 use alloy::primitives::{Address, U256};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use cuckoo_protocol::{
+    body::Body,
     manifest::Manifest,
     message::Domain,
     request::{self, Request},
@@ -56,9 +57,10 @@ impl Expectation {
         let model_id = self.manifest.model_id();
         ensure!(request.model_id == model_id && offer.modelId == model_id, "another model ran");
         ensure!(result.states == request.states, "the result has {} states, not {}", result.states, request.states);
-        let body = request.image_body()?;
+        let asked = request.body()?;
+        let Body::Image(body) = &asked else { bail!("the request is for {}", asked.kind()) };
         ensure!(body.prompt == prompt, "the request has another prompt: {:?}", body.prompt);
-        let price = self.manifest.price(&body, self.unit_price);
+        let price = self.manifest.price(&asked, self.unit_price);
         ensure!(offer.price == price, "the offer pays {} wei, not {price}", offer.price);
 
         let pixels = image::load_from_memory_with_format(&picture.png, ImageFormat::Png).context("no PNG")?.to_rgb8();

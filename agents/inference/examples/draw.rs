@@ -24,16 +24,16 @@ fn draw() -> Result<(), Box<dyn Error>> {
     let mut model = Model::load(&package, &Device::Cpu { threads: 0 })?;
     println!("{} loaded in {:.2} s", package.manifest().name, started.elapsed().as_secs_f64());
 
-    let mut body = package.manifest().default_body(prompt.clone());
+    let mut body = package.manifest().image_body(prompt.clone())?;
     body.seed = seed.parse()?;
     let started = Instant::now();
-    let generation = model.generate(&body, &mut |_, _| ControlFlow::Continue(()))?;
+    let generation = model.generate(&body.clone().into(), &[], &mut |_, _| ControlFlow::Continue(()))?;
     println!(
         "{} steps in {:.2} s, trace root {}",
         body.steps,
         started.elapsed().as_secs_f64(),
         generation.trace_root()
     );
-    fs::write(output, generation.png()?)?;
+    fs::write(output, generation.output.file()?)?;
     Ok(())
 }

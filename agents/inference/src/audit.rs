@@ -1,6 +1,6 @@
 //! How far a claimed transition is from what it should be.
 
-use crate::{error::InferenceError, image::Image, program::Run, state::State};
+use crate::{error::InferenceError, output::Output, program::Run, state::State};
 use cuckoo_protocol::manifest::Tolerance;
 
 /// A claim about one transition of a request.
@@ -8,6 +8,8 @@ use cuckoo_protocol::manifest::Tolerance;
 pub enum Transition<'a> {
     /// Transition 0: the request leads to `after`.
     Init {
+        /// The request's input pictures; empty if it has none.
+        blob: &'a [u8],
         /// s₀, as claimed.
         after: &'a State,
     },
@@ -20,12 +22,12 @@ pub enum Transition<'a> {
         /// sₖ₊₁, as claimed.
         after: &'a State,
     },
-    /// The last transition: `before` leads to `image`.
+    /// The last transition: `before` leads to `output`.
     Finish {
         /// s_N, as claimed.
         before: &'a State,
         /// The output, as claimed.
-        image: &'a Image,
+        output: &'a Output,
     },
 }
 
@@ -37,18 +39,26 @@ pub enum Deviation {
         /// Whether every bit is right.
         exact: bool,
     },
-    /// Of [`Transition::Step`], relative to how far the step moves, or to the manifest's floor where it hardly moves.
-    /// Infinite where a value is not finite.
+    /// Of [`Transition::Step`], relative to how far the step moves, or to the manifest's floor where it hardly moves. Where
+    /// the step leads to a tensor of another length, it moves by the tensor's own norm. Infinite where a value is not finite.
     Step {
         /// ‖claim − ref‖∞ / max(‖ref − before‖∞, floor): no single value may be far off.
         max: f64,
         /// The same with root mean squares: nor may all be off by a little.
         relative: f64,
     },
-    /// Of [`Transition::Finish`].
+    /// Of [`Transition::Finish`] with a picture.
     Finish {
         /// Largest difference of a byte.
         pixel: u8,
+    },
+    /// Of [`Transition::Finish`] with vectors, each relative to its own norm or to the manifest's floor; the worst counts.
+    /// Infinite where a value is not finite.
+    Vectors {
+        /// ‖claim − ref‖∞ / max(‖ref‖∞, floor).
+        max: f64,
+        /// The same with root mean squares.
+        relative: f64,
     },
 }
 
@@ -57,7 +67,7 @@ impl Deviation {
     pub fn within(&self, tolerance: &Tolerance) -> bool {
         match *self {
             Self::Init { exact } => exact,
-            Self::Step { max, relative } => {
+            Self::Step { max, relative } | Self::Vectors { max, relative } => {
                 let tau = tolerance.step.to_f64();
                 max <= tau && relative <= tau
             }
@@ -69,24 +79,42 @@ impl Deviation {
 /// Runs the transition in `run` and measures the claim.
 pub(crate) fn compare(run: &mut dyn Run, claim: &Transition<'_>, floor: f64) -> Result<Deviation, InferenceError> {
     match *claim {
-        Transition::Init { after } => {
-            after.expect(run.lengths())?;
-            Ok(Deviation::Init { exact: run.init()?.to_bytes() == after.to_bytes() })
+        Transition::Init { blob, after } => {
+            after.expect(&run.lengths(0))?;
+            Ok(Deviation::Init { exact: run.init(blob)?.to_bytes() == after.to_bytes() })
         }
         Transition::Step { k, before, after } => {
-            before.expect(run.lengths())?;
-            after.expect(run.lengths())?;
             let reference = run.step(k, before)?;
+            after.expect(&run.lengths(k.saturating_add(1)))?;
             Ok(step_deviation(before, after, &reference, floor))
         }
-        Transition::Finish { before, image } => {
-            let reference = run.finish(before)?;
-            if image.rgb.len() != reference.rgb.len() || image.size() != reference.size() {
-                return Err(InferenceError::Image { expected: reference.size(), found: image.size() });
-            }
-            let differences = image.rgb.iter().zip(&reference.rgb).map(|(a, b)| a.abs_diff(*b));
+        Transition::Finish { before, output } => output_deviation(output, &run.finish(before)?, floor),
+    }
+}
+
+fn output_deviation(claim: &Output, reference: &Output, floor: f64) -> Result<Deviation, InferenceError> {
+    match (claim, reference) {
+        (Output::Image(claim), Output::Image(reference))
+            if claim.size() == reference.size() && claim.rgb.len() == reference.rgb.len() =>
+        {
+            let differences = claim.rgb.iter().zip(&reference.rgb).map(|(a, b)| a.abs_diff(*b));
             Ok(Deviation::Finish { pixel: differences.max().unwrap_or(0) })
         }
+        (Output::Vectors(claim), Output::Vectors(reference))
+            if claim.dimensions == reference.dimensions && claim.values.len() == reference.values.len() =>
+        {
+            if !claim.values.iter().chain(&reference.values).all(|value| value.is_finite()) {
+                return Ok(Deviation::Vectors { max: f64::INFINITY, relative: f64::INFINITY });
+            }
+            let (mut max, mut relative) = (0.0_f64, 0.0_f64);
+            for (claim, reference) in claim.iter().zip(reference.iter()) {
+                let (error, size) = (Norms::of_difference(claim, reference), Norms::of(reference));
+                max = max.max(error.max / size.max.max(floor));
+                relative = relative.max(error.mean / size.mean.max(floor));
+            }
+            Ok(Deviation::Vectors { max, relative })
+        }
+        _ => Err(InferenceError::Output { expected: reference.size(), found: claim.size() }),
     }
 }
 
@@ -96,16 +124,19 @@ fn step_deviation(before: &State, after: &State, reference: &State, floor: f64) 
         return Deviation::Step { max: f64::INFINITY, relative: f64::INFINITY };
     }
     let (mut max, mut relative) = (0.0_f64, 0.0_f64);
-    for ((before, after), reference) in before.tensors().iter().zip(after.tensors()).zip(reference.tensors()) {
-        let error = Norms::of(after, reference);
-        let moved = Norms::of(reference, before);
+    for (at, (after, reference)) in after.tensors().iter().zip(reference.tensors()).enumerate() {
+        let error = Norms::of_difference(after, reference);
+        let moved = match before.tensors().get(at) {
+            Some(before) if before.len() == reference.len() => Norms::of_difference(reference, before),
+            _ => Norms::of(reference),
+        };
         max = max.max(error.max / moved.max.max(floor));
         relative = relative.max(error.mean / moved.mean.max(floor));
     }
     Deviation::Step { max, relative }
 }
 
-/// Norms of a difference, in 64 bits.
+/// Norms in 64 bits.
 struct Norms {
     max: f64,
     /// Root mean square.
@@ -113,9 +144,17 @@ struct Norms {
 }
 
 impl Norms {
-    fn of(left: &[f32], right: &[f32]) -> Self {
-        let differences = || left.iter().zip(right).map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs());
-        let squares: f64 = differences().map(|difference| difference * difference).sum();
-        Self { max: differences().fold(0.0, f64::max), mean: (squares / left.len().max(1) as f64).sqrt() }
+    fn of(values: &[f32]) -> Self {
+        Self::new(values.len(), values.iter().map(|value| f64::from(*value)))
+    }
+
+    /// Of slices of one length.
+    fn of_difference(left: &[f32], right: &[f32]) -> Self {
+        Self::new(left.len(), left.iter().zip(right).map(|(a, b)| f64::from(*a) - f64::from(*b)))
+    }
+
+    fn new(count: usize, values: impl Iterator<Item = f64> + Clone) -> Self {
+        let squares: f64 = values.clone().map(|value| value * value).sum();
+        Self { max: values.map(f64::abs).fold(0.0, f64::max), mean: (squares / count.max(1) as f64).sqrt() }
     }
 }

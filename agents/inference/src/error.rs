@@ -61,13 +61,32 @@ pub enum InferenceError {
         /// Bytes.
         found: usize,
     },
-    /// A picture has another size than the request's.
+    /// A picture has not as many bytes as its size takes.
     #[error("a picture of {expected} was expected, not {found}")]
     Image {
         /// Width x height.
         expected: String,
-        /// Width x height.
+        /// Bytes.
         found: String,
+    },
+    /// An output is of another kind or size than the request's.
+    #[error("{expected} was expected, not {found}")]
+    Output {
+        /// By the request.
+        expected: String,
+        /// As claimed.
+        found: String,
+    },
+    /// An output of nothing.
+    #[error("the output is empty")]
+    Empty,
+    /// The input pictures have another size than the request's.
+    #[error("the request comes with {expected} bytes of input pictures, not {found}")]
+    Blob {
+        /// Bytes.
+        expected: usize,
+        /// Bytes.
+        found: usize,
     },
     /// There is no such step.
     #[error("the request has steps 0 to {last}, not {step}")]
@@ -80,7 +99,7 @@ pub enum InferenceError {
     /// A result that nobody could check: no miner may sign it.
     #[error("{what} is not finite: the model cannot run this request on this device, refuse it")]
     NonFinite {
-        /// Which state, or the picture.
+        /// Which state, or the output.
         what: String,
     },
     /// The caller stopped the request.

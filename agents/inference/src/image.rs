@@ -1,4 +1,4 @@
-//! The output of a program.
+//! A picture, as programs draw it.
 
 use crate::error::InferenceError;
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};

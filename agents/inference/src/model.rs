@@ -3,14 +3,14 @@
 use crate::{
     audit::{Deviation, Transition, compare},
     error::InferenceError,
-    image::Image,
+    output::Output,
     package::Package,
     program::{self, Program, Run},
     runtime::Device,
     state::State,
 };
 use alloy::primitives::B256;
-use cuckoo_protocol::{body::ImageBody, manifest::Manifest, trace};
+use cuckoo_protocol::{body::Body, manifest::Manifest, trace};
 use std::ops::ControlFlow;
 
 /// A loaded model. It runs one request at a time.
@@ -25,25 +25,41 @@ pub struct Generation {
     /// s₀ to s_N.
     pub states: Vec<State>,
     /// The output.
-    pub image: Image,
+    pub output: Output,
 }
 
 impl Model {
-    /// Loads a package and runs one step of a default request, so that whatever does not fit together is found now and not
+    /// Loads a package and runs two steps of a default request, so that whatever does not fit together is found now and not
     /// in a paid task.
     ///
     /// # Errors
     /// [`InferenceError`].
     pub fn load(package: &Package, device: &Device) -> Result<Self, InferenceError> {
         let manifest = package.manifest().clone();
-        let mut program = program::load(package, device)?;
-        {
-            let mut run = program.open(&manifest.default_body(String::new()))?;
-            let before = run.init()?;
-            let after = run.step(0, &before)?;
-            run.finish(&after)?;
+        // Integer kernels differ between devices by more than rounding, or are missing.
+        if manifest.precision == "int8" && !matches!(device, Device::Cpu { .. }) {
+            return Err(InferenceError::unfit(
+                "cuckoo.json",
+                format!("int8 models run on the CPU only, not on {device}"),
+            ));
         }
-        Ok(Self { manifest, program })
+        let program = program::load(package, device)?;
+        let mut model = Self { manifest, program };
+        model.try_out()?;
+        Ok(model)
+    }
+
+    /// Runs the first two steps of a default request, of which the first may be of its own kind, and finishes.
+    fn try_out(&mut self) -> Result<(), InferenceError> {
+        let body = self.manifest.default_body("a text".to_owned());
+        let blob = vec![0; body.blob_bytes()];
+        let mut run = self.open(&body)?;
+        let mut state = run.init(&blob)?;
+        for k in 0..body.steps().min(2) {
+            state.expect(&run.lengths(k))?;
+            state = run.step(k, &state)?;
+        }
+        run.finish(&state).map(drop)
     }
 
     /// The manifest of the package.
@@ -51,25 +67,29 @@ impl Model {
         &self.manifest
     }
 
-    /// Runs a request. `progress` is called with the steps done and the steps of the request, before the first and after
+    /// Runs a request with its input pictures (`blob`; empty if it has none). `progress` is called with the steps done and the steps of the request, before the first and after
     /// each; a break stops the request there.
     ///
     /// # Errors
-    /// [`InferenceError::Body`] for what the manifest does not allow, [`InferenceError::NonFinite`] if the result could
-    /// not be checked, [`InferenceError::Cancelled`], or what went wrong.
+    /// [`InferenceError::Body`] for what the manifest does not allow, [`InferenceError::Blob`] for other
+    /// input pictures than it needs, [`InferenceError::NonFinite`] if the result could not be checked, [`InferenceError::Cancelled`], or what went wrong.
     pub fn generate(
         &mut self,
-        body: &ImageBody,
+        body: &Body,
+        blob: &[u8],
         progress: &mut dyn FnMut(u32, u32) -> ControlFlow<()>,
     ) -> Result<Generation, InferenceError> {
-        let steps = body.steps;
+        let steps = body.steps();
+        if blob.len() != body.blob_bytes() {
+            return Err(InferenceError::Blob { expected: body.blob_bytes(), found: blob.len() });
+        }
         let mut report = |done| match progress(done, steps) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(InferenceError::Cancelled { done, steps }),
         };
         let mut run = self.open(body)?;
         report(0)?;
-        let mut state = run.init()?;
+        let mut state = run.init(blob)?;
         let mut states = Vec::with_capacity(steps as usize + 1);
         for k in 0..steps {
             let next = run.step(k, &state)?;
@@ -79,16 +99,16 @@ impl Model {
             states.push(std::mem::replace(&mut state, next));
             report(k + 1)?;
         }
-        let image = run.finish(&state)?;
+        let output = run.finish(&state)?;
         states.push(state);
-        Ok(Generation { states, image })
+        Ok(Generation { states, output })
     }
 
     /// Opens a request that the manifest allows, to run its transitions one by one.
     ///
     /// # Errors
     /// [`InferenceError::Body`] for what the manifest does not allow, or what went wrong.
-    pub fn open<'a>(&'a mut self, body: &ImageBody) -> Result<Box<dyn Run + 'a>, InferenceError> {
+    pub fn open<'a>(&'a mut self, body: &Body) -> Result<Box<dyn Run + 'a>, InferenceError> {
         self.manifest.check(body)?;
         self.program.open(body)
     }
@@ -98,11 +118,7 @@ impl Model {
     ///
     /// # Errors
     /// [`InferenceError`] if a transition cannot be run, or is none of this request.
-    pub fn check(
-        &mut self,
-        body: &ImageBody,
-        transitions: &[Transition<'_>],
-    ) -> Result<Vec<Deviation>, InferenceError> {
+    pub fn check(&mut self, body: &Body, transitions: &[Transition<'_>]) -> Result<Vec<Deviation>, InferenceError> {
         let floor = self.manifest.tolerance.floor.to_f64();
         let mut run = self.open(body)?;
         transitions.iter().map(|transition| compare(&mut *run, transition, floor)).collect()
@@ -119,22 +135,13 @@ impl Generation {
     /// The root over the output, which the miner signs.
     ///
     /// # Errors
-    /// [`InferenceError::Image`] if the picture is not of its own size.
+    /// As [`Output::hash`].
     pub fn output_hash(&self) -> Result<B256, InferenceError> {
-        let Image { width, height, rgb } = &self.image;
-        trace::output_hash(*width, *height, rgb).ok_or_else(|| self.image.wrong_length())
+        self.output.hash()
     }
 
     /// Number of states: N + 1.
     pub fn states_count(&self) -> u32 {
         self.states.len() as u32
-    }
-
-    /// The output as a PNG file.
-    ///
-    /// # Errors
-    /// As [`Image::png`].
-    pub fn png(&self) -> Result<Vec<u8>, InferenceError> {
-        self.image.png()
     }
 }

@@ -14,6 +14,9 @@ use std::{
 /// Name of the manifest inside a package.
 pub const MANIFEST: &str = "cuckoo.json";
 
+/// Precision profiles. What each means for a miner's stake says [`Manifest::slashable`].
+const PRECISIONS: [&str; 3] = ["fp32-strict", "fp16", "int8"];
+
 /// Largest manifest, in bytes.
 const MAX_MANIFEST: u64 = 1 << 20;
 
@@ -114,8 +117,8 @@ impl Package {
             let known = program::names().collect::<Vec<_>>().join(", ");
             return Err(unsupported("program", &manifest.program, known));
         }
-        if manifest.precision != "fp32-strict" {
-            return Err(unsupported("precision", &manifest.precision, "fp32-strict".into()));
+        if !PRECISIONS.contains(&manifest.precision.as_str()) {
+            return Err(unsupported("precision", &manifest.precision, PRECISIONS.join(", ")));
         }
         let package = Self { dir, manifest };
         for (path, entry) in &package.manifest.files {

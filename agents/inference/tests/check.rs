@@ -2,8 +2,10 @@
 
 mod common;
 
-use common::{ONE_THREAD, body, generate, refused, tiny_model};
-use cuckoo_inference::{Deviation, Device, Generation, Image, InferenceError, Model, State, Transition};
+use common::{ONE_THREAD, body, generate, image, refused, tiny_model};
+use cuckoo_inference::{
+    Deviation, Device, Generation, Image, InferenceError, Model, Output, State, Transition, Vectors,
+};
 use cuckoo_protocol::body::ImageBody;
 
 /// A miner's model, a checker's, a request and the honest result.
@@ -22,7 +24,7 @@ impl Claim {
     }
 
     fn check(&mut self, transition: Transition<'_>) -> Deviation {
-        self.checker.check(&self.request, &[transition]).unwrap()[0]
+        self.checker.check(&self.request.clone().into(), &[transition]).unwrap()[0]
     }
 
     fn guilty(&mut self, transition: Transition<'_>) -> bool {
@@ -44,13 +46,13 @@ fn changed(state: &State, change: impl FnOnce(&mut [f32])) -> State {
 fn an_honest_trace_passes_with_room() {
     let mut claim = Claim::new();
     let states = claim.honest.states.clone();
-    let image = claim.honest.image.clone();
-    let mut transitions = vec![Transition::Init { after: &states[0] }];
+    let output = claim.honest.output.clone();
+    let mut transitions = vec![Transition::Init { blob: &[], after: &states[0] }];
     for (k, pair) in states.windows(2).enumerate() {
         transitions.push(Transition::Step { k: k as u32, before: &pair[0], after: &pair[1] });
     }
-    transitions.push(Transition::Finish { before: states.last().unwrap(), image: &image });
-    let deviations = claim.checker.check(&claim.request, &transitions).unwrap();
+    transitions.push(Transition::Finish { before: states.last().unwrap(), output: &output });
+    let deviations = claim.checker.check(&claim.request.clone().into(), &transitions).unwrap();
     assert_eq!(deviations.len(), states.len() + 1);
     assert_eq!(deviations[0], Deviation::Init { exact: true });
     assert_eq!(deviations.last(), Some(&Deviation::Finish { pixel: 0 }));
@@ -66,11 +68,11 @@ fn the_first_state_must_be_exact() {
     let mut claim = Claim::new();
     let first = claim.honest.states[0].clone();
     let flipped = changed(&first, |values| values[200] = f32::from_bits(values[200].to_bits() ^ 1));
-    assert!(claim.guilty(Transition::Init { after: &flipped }));
+    assert!(claim.guilty(Transition::Init { blob: &[], after: &flipped }));
     let zero = changed(&first, |values| values[0] = 0.0);
-    assert!(claim.guilty(Transition::Init { after: &zero }));
+    assert!(claim.guilty(Transition::Init { blob: &[], after: &zero }));
     claim.request.seed += 1;
-    assert!(claim.guilty(Transition::Init { after: &first }));
+    assert!(claim.guilty(Transition::Init { blob: &[], after: &first }));
 }
 
 #[test]
@@ -140,7 +142,7 @@ fn cheaper_work_is_found() {
         ImageBody { prompt: "a blue apple on a red background".into(), ..claim.request.clone() },
     ] {
         let step = Transition::Step { k: 4, before: &before, after: &after };
-        assert!(!claim.checker.check(&other, &[step]).unwrap()[0].within(&tolerance), "{other:?}");
+        assert!(!claim.checker.check(&other.clone().into(), &[step]).unwrap()[0].within(&tolerance), "{other:?}");
     }
 
     // A fresh first state in front of an old trace of the same prompt.
@@ -153,21 +155,27 @@ fn cheaper_work_is_found() {
 fn the_picture_must_be_the_last_states() {
     let mut claim = Claim::new();
     let last = claim.honest.states.last().unwrap().clone();
-    let honest = claim.honest.image.clone();
+    let honest = image(&claim.honest).clone();
     for (by, guilty) in [(1, false), (2, false), (3, true)] {
         let mut image = honest.clone();
         image.rgb[500] = if image.rgb[500] < 128 { image.rgb[500] + by } else { image.rgb[500] - by };
-        assert_eq!(claim.check(Transition::Finish { before: &last, image: &image }), Deviation::Finish { pixel: by });
-        assert_eq!(claim.guilty(Transition::Finish { before: &last, image: &image }), guilty);
+        let output = Output::Image(image);
+        assert_eq!(claim.check(Transition::Finish { before: &last, output: &output }), Deviation::Finish { pixel: by });
+        assert_eq!(claim.guilty(Transition::Finish { before: &last, output: &output }), guilty);
     }
-    for image in
-        [Image { width: 16, height: 64, rgb: honest.rgb.clone() }, Image { width: 32, height: 32, rgb: vec![] }]
-    {
-        let outcome = claim.checker.check(&claim.request, &[Transition::Finish { before: &last, image: &image }]);
-        assert!(matches!(refused(outcome), InferenceError::Image { .. }));
-        assert!(image.png().is_err() || image.width == 16);
+    let vectors = Vectors { dimensions: 1, values: vec![0.0] };
+    for output in [
+        Output::Image(Image { width: 16, height: 64, rgb: honest.rgb.clone() }),
+        Output::Image(Image { width: 32, height: 32, rgb: vec![] }),
+        Output::Vectors(vectors),
+    ] {
+        let finish = Transition::Finish { before: &last, output: &output };
+        let outcome = claim.checker.check(&claim.request.clone().into(), &[finish]);
+        assert!(matches!(refused(outcome), InferenceError::Output { .. }));
+        assert!(output.image().is_none_or(|image| image.width == 16 || image.png().is_err()));
     }
     let short = State::new(vec![vec![0.0]]);
-    let outcome = claim.checker.check(&claim.request, &[Transition::Step { k: 0, before: &last, after: &short }]);
+    let outcome =
+        claim.checker.check(&claim.request.clone().into(), &[Transition::Step { k: 0, before: &last, after: &short }]);
     assert!(matches!(refused(outcome), InferenceError::State { .. }));
 }

@@ -142,6 +142,7 @@ fn a_picture_is_the_one_that_python_draws() {
     let steps = golden["steps"].as_u64().unwrap() as u32;
     let body = ImageBody { steps, guidance, ..body(&model, golden["prompt"].as_str().unwrap(), 0) };
 
+    let body = body.into();
     let mut run = model.open(&body).unwrap();
     let mut state = State::new(vec![floats(&golden["initial_latents"])]);
     for (k, expected) in golden["step_latents"].as_array().unwrap().iter().enumerate() {
@@ -151,7 +152,8 @@ fn a_picture_is_the_one_that_python_draws() {
         let scale = largest(expected.iter().map(|value| value.abs()));
         assert!(error <= 1e-5 * scale, "step {k}: off by {error:e} where values reach {scale}");
     }
-    let image = run.finish(&state).unwrap();
+    let output = run.finish(&state).unwrap();
+    let image = output.image().unwrap();
     let pixels: Vec<u8> = serde_json::from_value(golden["pixels"].clone()).unwrap();
     assert_eq!(golden["pixels_shape"], json!([image.height, image.width, 3]));
     assert_eq!(image.rgb.len(), pixels.len());

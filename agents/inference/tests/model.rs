@@ -2,9 +2,12 @@
 
 mod common;
 
-use common::{Copy, ONE_THREAD, body, generate, refused, tiny_model};
+use common::{Copy, ONE_THREAD, body, generate, image, refused, tiny_model};
 use cuckoo_inference::{Device, InferenceError, State, noise};
-use cuckoo_protocol::{body::ImageBody, manifest::BodyError};
+use cuckoo_protocol::{
+    body::{EmbeddingBody, ImageBody},
+    manifest::BodyError,
+};
 use serde_json::json;
 use std::ops::ControlFlow;
 
@@ -13,9 +16,9 @@ fn the_same_request_leaves_the_same_trace_on_any_number_of_threads() {
     let mut one = tiny_model(&ONE_THREAD);
     let request = body(&one, "two green cats", 3);
     let first = generate(&mut one, &request).unwrap();
-    assert_eq!(first.states_count(), request.states());
+    assert_eq!(first.states_count(), request.steps + 1);
     assert_eq!(first.states.len(), request.steps as usize + 1);
-    assert!(first.png().unwrap().starts_with(b"\x89PNG"));
+    assert!(first.output.file().unwrap().starts_with(b"\x89PNG"));
 
     // With another request between, so that nothing of it is left over.
     let other = body(&one, "a red apple", 4);
@@ -68,15 +71,15 @@ fn a_single_step_needs_nothing_but_the_state_before() {
     let mut model = tiny_model(&ONE_THREAD);
     let request = body(&model, "a yellow star", 8);
     let generation = generate(&mut model, &request).unwrap();
-    let mut run = model.open(&request).unwrap();
+    let mut run = model.open(&request.clone().into()).unwrap();
     for k in [7, 0, 3] {
-        let before = State::from_bytes(run.lengths(), &generation.states[k].to_bytes()).unwrap();
+        let before = State::from_bytes(&run.lengths(k as u32), &generation.states[k].to_bytes()).unwrap();
         assert_eq!(run.step(k as u32, &before).unwrap(), generation.states[k + 1]);
     }
-    assert_eq!(run.init().unwrap(), generation.states[0]);
+    assert_eq!(run.init(&[]).unwrap(), generation.states[0]);
     assert_eq!(generation.states[0].tensors(), [noise::normals(8, 0, 4 * 8 * 8)]);
     let last = generation.states.last().unwrap();
-    assert_eq!(run.finish(last).unwrap(), generation.image);
+    assert_eq!(run.finish(last).unwrap(), generation.output);
 
     assert!(matches!(refused(run.step(10, last)), InferenceError::Step { step: 10, last: 9 }));
     let short = State::new(vec![vec![0.0; 4]]);
@@ -90,7 +93,7 @@ fn progress_is_told_and_can_cancel() {
     let mut model = tiny_model(&ONE_THREAD);
     let request = body(&model, "a tree", 0);
     let mut seen = Vec::new();
-    let outcome = model.generate(&request, &mut |done, steps| {
+    let outcome = model.generate(&request.clone().into(), &[], &mut |done, steps| {
         seen.push((done, steps));
         if done == 4 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
@@ -115,8 +118,14 @@ fn what_the_manifest_does_not_allow_is_refused() {
     ] {
         let InferenceError::Body(error) = refused(generate(&mut model, &wrong)) else { panic!("{field}") };
         assert_eq!(BodyError::field(&error), field);
+        let wrong = wrong.into();
         assert!(model.open(&wrong).is_err() && model.check(&wrong, &[]).is_err());
     }
+    let embedding = EmbeddingBody { input: vec!["a tree".into()], dimensions: 384 }.into();
+    let error = refused(model.generate(&embedding, &[], &mut |_, _| ControlFlow::Continue(())));
+    assert!(matches!(&error, InferenceError::Body(BodyError::Kind { .. })), "{error}");
+    let error = refused(model.generate(&request.clone().into(), &[0], &mut |_, _| ControlFlow::Continue(())));
+    assert!(matches!(error, InferenceError::Blob { expected: 0, found: 1 }), "{error}");
     // As long as a prompt may be, of characters that are hard on a tokeniser.
     for prompt in ["a".repeat(2000), "' ".repeat(1000), "\u{301}".repeat(1000), "猫".repeat(666), "<|".repeat(1000)] {
         let request = ImageBody { prompt, steps: 1, ..request.clone() };
@@ -132,7 +141,7 @@ fn another_size_is_drawn_by_the_same_package() {
     let request = body(&model, "a tree", 0);
     let wide = ImageBody { width: 64, ..request.clone() };
     let generation = generate(&mut model, &wide).unwrap();
-    assert_eq!(generation.image.rgb.len(), 64 * 32 * 3);
+    assert_eq!(image(&generation).rgb.len(), 64 * 32 * 3);
     assert_eq!(generation.states[0].to_bytes().len(), 4 * 16 * 8 * 4);
     let error = refused(generate(&mut model, &ImageBody { width: 34, ..request.clone() }));
     assert!(matches!(error, InferenceError::Unfit { .. }), "{error}");
@@ -154,8 +163,9 @@ fn eulers_method_draws_what_ddim_draws() {
     let euler = ImageBody { scheduler: "euler".into(), ..ddim.clone() };
     let [one, other] = [&ddim, &euler].map(|request| generate(&mut model, request).unwrap());
     assert_ne!(one.trace_root(), other.trace_root());
-    let differences = one.image.rgb.iter().zip(&other.image.rgb).map(|(a, b)| u64::from(a.abs_diff(*b)));
-    let mean = differences.sum::<u64>() as f64 / one.image.rgb.len() as f64;
-    let contrast = u64::from(one.image.rgb.iter().max().unwrap() - one.image.rgb.iter().min().unwrap());
+    let [one, other] = [&one, &other].map(image);
+    let differences = one.rgb.iter().zip(&other.rgb).map(|(a, b)| u64::from(a.abs_diff(*b)));
+    let mean = differences.sum::<u64>() as f64 / one.rgb.len() as f64;
+    let contrast = u64::from(one.rgb.iter().max().unwrap() - one.rgb.iter().min().unwrap());
     assert!(mean < 1.0 && contrast > 20, "the pictures differ by {mean} a byte, of {contrast}");
 }

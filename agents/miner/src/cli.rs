@@ -7,7 +7,7 @@ use cuckoo_chain::command::{KeyNew, Register, stop_signal};
 use cuckoo_protocol::contracts::Role;
 use std::path::PathBuf;
 
-/// Claims tasks from coordinators, draws their pictures, and collects the pay.
+/// Claims tasks from coordinators, does them, and collects the pay.
 ///
 /// Results go to stdout as JSON, prose to stderr. RUST_LOG sets what is logged (default: info).
 #[derive(Parser)]
@@ -19,7 +19,7 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Begin:
-  miner-agent doctor --model models/cuckoo-tiny       # can this machine draw?
+  miner-agent doctor --model models/cuckoo-tiny       # can this machine work?
   miner-agent key new --keystore node.json --password-file password
   # stake more than 20,000 CAI with the operator's account, then:
   miner-agent register --deployment deployments/1210.json --keystore node.json --password-file password \\
@@ -41,7 +41,7 @@ enum Command {
     /// Make keys
     #[command(subcommand)]
     Key(Key),
-    /// Draw one picture with each model and print how it went as JSON; with --rpc-url also check chain, registration and stake
+    /// Run one request with each model and print how it went as JSON; with --rpc-url also check chain, registration and stake
     Doctor(Box<Doctor>),
 }
 
@@ -55,9 +55,9 @@ enum Key {
 struct Doctor {
     #[command(flatten)]
     flags: Flags,
-    /// Write the last picture drawn to this PNG file
+    /// Write the last output to this file: a picture as PNG, vectors as f32 little-endian
     #[arg(long, value_name = "FILE")]
-    picture: Option<PathBuf>,
+    output: Option<PathBuf>,
 }
 
 /// Runs the command that the arguments name.
@@ -76,7 +76,7 @@ pub async fn main() -> Result<()> {
             Ok(())
         }
         Command::Doctor(doctor) => {
-            let report = doctor::examine(&doctor.flags.load()?, doctor.picture.as_deref()).await;
+            let report = doctor::examine(&doctor.flags.load()?, doctor.output.as_deref()).await;
             println!("{}", serde_json::to_string_pretty(&report)?);
             report.verdict()
         }

@@ -61,11 +61,11 @@ pub struct Flags {
     #[arg(long, value_name = "FILE", env = "CUCKOO_ONNXRUNTIME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onnxruntime: Option<PathBuf>,
-    /// Least price to work for, in CAI a megapixel-step (1,000,000 pixels drawn for one step) [default: 0]
+    /// Least price to work for, in CAI a unit of the model: a megapixel-step (1,000,000 pixels drawn for one step), or a megabyte of text [default: 0]
     #[arg(long, value_name = "CAI", env = "CUCKOO_LEAST_PRICE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub least_price: Option<String>,
-    /// Pictures to draw at once; each slot loads all models for itself [default: 1]
+    /// Tasks to work on at once; each slot loads all models for itself [default: 1]
     #[arg(long, value_name = "N", env = "CUCKOO_SLOTS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slots: Option<u32>,

@@ -1,4 +1,4 @@
-//! `miner-agent doctor`: whether this machine can draw, and whether its operator may work.
+//! `miner-agent doctor`: whether this machine can work, and whether its operator may work.
 
 use crate::{config::Settings, run::open_packages, slots, standing::Standing};
 use alloy::{
@@ -8,7 +8,7 @@ use alloy::{
 use anyhow::{Context, Result, ensure};
 use cuckoo_chain::{Chain, view};
 use cuckoo_inference::{Device, Model, Package};
-use cuckoo_protocol::amount::format_cai;
+use cuckoo_protocol::{amount::format_cai, body::Body};
 use serde::Serialize;
 use std::{
     ops::ControlFlow,
@@ -17,8 +17,8 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// What every model is asked to draw; the seed is 0, so that two machines can be compared.
-const PROMPT: &str = "a red apple";
+/// What every model is asked about; the seed is 0, so that two machines can be compared.
+const TEXT: &str = "a red apple";
 
 /// For reading the chain.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,28 +26,28 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What was found.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
-    models: Vec<Drawn>,
+    models: Vec<Tried>,
     chain: Option<Chained>,
     /// What is wrong, each with what to do; empty when the miner can work.
     problems: Vec<String>,
 }
 
-/// A picture drawn.
+/// A model tried.
 #[derive(Debug, Serialize)]
-struct Drawn {
+struct Tried {
     name: String,
     model_id: B256,
     device: String,
-    prompt: &'static str,
-    width: u32,
-    height: u32,
-    steps: u32,
+    request: Body,
     load_seconds: f64,
     seconds: f64,
-    megapixel_steps_per_second: f64,
+    /// The pricing unit, and how much of it was done.
+    unit: &'static str,
+    units: f64,
+    units_per_second: f64,
     trace_root: B256,
     output_hash: B256,
-    png_bytes: usize,
+    output_bytes: usize,
 }
 
 /// What the chain says.
@@ -75,10 +75,10 @@ impl Report {
     }
 }
 
-/// Draws a picture with each model and, if an RPC URL is set, looks at the chain. The last picture goes to `picture`.
-pub async fn examine(settings: &Settings, picture: Option<&Path>) -> Report {
+/// Runs a request with each model and, if an RPC URL is set, looks at the chain. The last output goes to `output`.
+pub async fn examine(settings: &Settings, output: Option<&Path>) -> Report {
     let mut report = Report::default();
-    if let Err(error) = draw(settings, picture, &mut report.models).await {
+    if let Err(error) = try_all(settings, output, &mut report.models).await {
         report.problems.push(format!("{error:#}"));
     }
     if !settings.rpc_urls.is_empty() {
@@ -92,42 +92,41 @@ pub async fn examine(settings: &Settings, picture: Option<&Path>) -> Report {
     report
 }
 
-async fn draw(settings: &Settings, picture: Option<&Path>, models: &mut Vec<Drawn>) -> Result<()> {
+async fn try_all(settings: &Settings, output: Option<&Path>, models: &mut Vec<Tried>) -> Result<()> {
     for package in open_packages(settings).await? {
         let device = settings.device.clone();
-        let (drawn, png) = tokio::task::spawn_blocking(move || draw_one(&package, &device)).await??;
-        models.push(drawn);
-        if let Some(path) = picture {
-            std::fs::write(path, png).with_context(|| format!("cannot write --picture {}", path.display()))?;
+        let (tried, file) = tokio::task::spawn_blocking(move || try_one(&package, &device)).await??;
+        models.push(tried);
+        if let Some(path) = output {
+            std::fs::write(path, file).with_context(|| format!("cannot write --output {}", path.display()))?;
         }
     }
     Ok(())
 }
 
-fn draw_one(package: &Package, device: &Device) -> Result<(Drawn, Vec<u8>)> {
+fn try_one(package: &Package, device: &Device) -> Result<(Tried, Vec<u8>)> {
     let started = Instant::now();
     let mut model = Model::load(package, device)?;
     let load_seconds = started.elapsed().as_secs_f64();
-    let body = package.manifest().default_body(PROMPT.to_owned());
-    let picture = slots::draw(&mut model, &body, &mut |_, _| ControlFlow::Continue(()))?;
-    let seconds = picture.elapsed.as_secs_f64();
-    let megapixel_steps = f64::from(body.width) * f64::from(body.height) * f64::from(body.steps) / 1e6;
-    let drawn = Drawn {
+    let body = package.manifest().default_body(TEXT.to_owned());
+    let work = slots::work(&mut model, &body, &mut |_, _| ControlFlow::Continue(()))?;
+    let seconds = work.elapsed.as_secs_f64();
+    let units = f64::from(body.work()) / 1e6;
+    let tried = Tried {
         name: package.manifest().name.clone(),
         model_id: package.model_id(),
         device: device.to_string(),
-        prompt: PROMPT,
-        width: body.width,
-        height: body.height,
-        steps: body.steps,
+        unit: body.pricing(),
+        request: body,
         load_seconds,
         seconds,
-        megapixel_steps_per_second: megapixel_steps / seconds,
-        trace_root: picture.trace_root,
-        output_hash: picture.output_hash,
-        png_bytes: picture.png.len(),
+        units,
+        units_per_second: units / seconds,
+        trace_root: work.trace_root,
+        output_hash: work.output_hash,
+        output_bytes: work.output.len(),
     };
-    Ok((drawn, picture.png))
+    Ok((tried, work.output))
 }
 
 async fn look(settings: &Settings, problems: &mut Vec<String>) -> Result<Chained> {

@@ -2,7 +2,7 @@
 
 use alloy::primitives::{Address, B256, U256};
 use cuckoo_protocol::{
-    body::ImageBody,
+    body::Body,
     link::Lease,
     manifest::{BodyError, Manifest},
     message::{Domain, SignatureError},
@@ -98,11 +98,11 @@ pub struct Terms<'a> {
 }
 
 impl Terms<'_> {
-    /// What to draw, if the lease is one to work on. Cheap checks come before the signature's recovery.
+    /// What to do, if the lease is one to work on. Cheap checks come before the signature's recovery.
     ///
     /// # Errors
     /// The first [`Refusal`].
-    pub fn check(&self, lease: &Lease) -> Result<ImageBody, Refusal> {
+    pub fn check(&self, lease: &Lease) -> Result<Body, Refusal> {
         let offer = &lease.offer.message;
         if offer.coordinator != self.coordinator {
             return Err(Refusal::Coordinator(offer.coordinator));
@@ -124,7 +124,7 @@ impl Terms<'_> {
         if !request.blob_root.is_zero() {
             return Err(Refusal::Blobs);
         }
-        let body = request.image_body()?;
+        let body = request.body()?;
         manifest.check(&body)?;
         let least = manifest.price(&body, self.least_price);
         if offer.price < least {
@@ -139,7 +139,11 @@ impl Terms<'_> {
 mod tests {
     use super::*;
     use alloy::signers::local::PrivateKeySigner;
-    use cuckoo_protocol::{amount::parse_cai, contracts::Offer};
+    use cuckoo_protocol::{
+        amount::parse_cai,
+        body::{EmbeddingBody, ImageBody},
+        contracts::Offer,
+    };
 
     const MINER: Address = Address::repeat_byte(1);
     const COORDINATOR: Address = Address::repeat_byte(2);
@@ -176,12 +180,12 @@ mod tests {
             }
         }
 
-        fn body(&self) -> ImageBody {
+        fn body(&self) -> Body {
             self.models[&self.model_id].default_body("a red apple".to_owned())
         }
 
         fn request(&self) -> Request {
-            Request::image(self.model_id, B256::repeat_byte(7), &self.body(), true)
+            Request::new(self.model_id, B256::repeat_byte(7), &self.body(), &[], true)
         }
 
         /// A lease that is fine but for what `change` does to the offer before it is signed.
@@ -265,8 +269,13 @@ mod tests {
         let mut spaced = world.request();
         spaced.body.push(b' ');
         assert!(matches!(refusal(&spaced), Refusal::Request(_)));
-        let huge = ImageBody { width: 8192, ..world.body() };
-        assert!(matches!(refusal(&Request::image(world.model_id, B256::ZERO, &huge, true)), Refusal::Body(_)));
+        let manifest = &world.models[&world.model_id];
+        let huge = ImageBody { width: 8192, ..manifest.image_body("a red apple".to_owned()).unwrap() };
+        let texts = EmbeddingBody { input: vec!["a red apple".to_owned()], dimensions: 384 };
+        for body in [huge.into(), texts.into()] {
+            let request = Request::new(world.model_id, B256::ZERO, &body, &[], true);
+            assert!(matches!(refusal(&request), Refusal::Body(_)), "{body:?}");
+        }
 
         let garbage = vec![0xff; 64];
         let mut lease = world.lease(&world.request(), |o| o.requestHash = request::hash(&garbage));

@@ -7,10 +7,10 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use std::{net::SocketAddr, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// Seconds that a picture takes: the default model on a CPU at the low end, a large one at the high end.
+/// Seconds that a request takes: the default model on a CPU at the low end, a large one at the high end.
 const BUCKETS: [f64; 12] = [0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0];
 
-const PICTURE: &str = "cuckoo_miner_picture_seconds";
+const WORK: &str = "cuckoo_miner_work_seconds";
 const SESSIONS: &str = "cuckoo_miner_sessions";
 
 /// A result was accepted and paid by voucher.
@@ -23,9 +23,9 @@ pub fn declined(reason: &'static str) {
     metrics::counter!("cuckoo_miner_tasks_declined_total", "reason" => reason).increment(1);
 }
 
-/// A picture was drawn.
-pub fn picture(elapsed: Duration) {
-    metrics::histogram!(PICTURE).record(elapsed.as_secs_f64());
+/// A request was run.
+pub fn worked(elapsed: Duration) {
+    metrics::histogram!(WORK).record(elapsed.as_secs_f64());
 }
 
 /// So many coordinators more, or less, have this miner logged in.
@@ -50,7 +50,7 @@ fn cai(wei: U256) -> f64 {
 /// When the address cannot be listened on.
 pub async fn serve(address: SocketAddr, shutdown: CancellationToken) -> Result<()> {
     let recorder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Full(PICTURE.to_owned()), &BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full(WORK.to_owned()), &BUCKETS)?
         .install_recorder()
         .context("metrics are set up already")?;
     sessions(0.0);

@@ -2,7 +2,7 @@
 
 use alloy::primitives::B256;
 use cuckoo_inference::{Device, Generation, InferenceError, Model, Package, State};
-use cuckoo_protocol::{body::ImageBody, trace::trace_root};
+use cuckoo_protocol::{body::Body, trace::trace_root};
 use std::{
     collections::BTreeMap,
     ops::ControlFlow,
@@ -17,32 +17,32 @@ use tokio_util::sync::CancellationToken;
 pub struct Job {
     /// Which model runs.
     pub model_id: B256,
-    /// What it draws.
-    pub body: ImageBody,
+    /// What it is asked for.
+    pub body: Body,
     /// Steps done so far.
     pub progress: watch::Sender<u32>,
     /// Ends the work after the step that runs.
     pub cancelled: CancellationToken,
     /// Gets what became of it.
-    pub reply: oneshot::Sender<Result<Picture, WorkError>>,
+    pub reply: oneshot::Sender<Result<Work, WorkError>>,
 }
 
 /// A finished request.
 #[derive(Clone, Debug)]
-pub struct Picture {
+pub struct Work {
     /// Canonical bytes of s₀…s_N.
     pub states: Vec<Vec<u8>>,
     /// Root over the states.
     pub trace_root: B256,
-    /// Root over the picture's tiles.
+    /// Root over the output.
     pub output_hash: B256,
-    /// The picture.
-    pub png: Vec<u8>,
-    /// From taking the request to the picture.
+    /// The output as a file: a picture's PNG, vectors' bytes.
+    pub output: Vec<u8>,
+    /// From taking the request to the output.
     pub elapsed: Duration,
 }
 
-/// Why there is no picture.
+/// Why there is no result.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkError {
     /// It was not wanted any more.
@@ -146,8 +146,8 @@ fn serve(mut models: BTreeMap<B256, Model>, queue: &mpsc::Receiver<Job>) {
             progress.send_replace(done);
             if cancelled.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        // Nobody may be waiting any more; then the picture goes nowhere.
-        let _ = reply.send(draw(model, &body, &mut report));
+        // Nobody may be waiting any more; then the result goes nowhere.
+        let _ = reply.send(work(model, &body, &mut report));
     }
 }
 
@@ -155,25 +155,25 @@ fn serve(mut models: BTreeMap<B256, Model>, queue: &mpsc::Receiver<Job>) {
 ///
 /// # Errors
 /// [`WorkError`], never [`WorkError::Dead`].
-pub fn draw(
+pub fn work(
     model: &mut Model,
-    body: &ImageBody,
+    body: &Body,
     progress: &mut dyn FnMut(u32, u32) -> ControlFlow<()>,
-) -> Result<Picture, WorkError> {
+) -> Result<Work, WorkError> {
     let started = std::time::Instant::now();
-    let generation = model.generate(body, progress).map_err(|error| match error {
+    let generation = model.generate(body, &[], progress).map_err(|error| match error {
         InferenceError::Cancelled { .. } => WorkError::Cancelled,
         error => WorkError::Failed(error.to_string()),
     })?;
     commit(&generation, started).map_err(WorkError::Failed)
 }
 
-fn commit(generation: &Generation, started: std::time::Instant) -> Result<Picture, String> {
+fn commit(generation: &Generation, started: std::time::Instant) -> Result<Work, String> {
     let states: Vec<Vec<u8>> = generation.states.iter().map(State::to_bytes).collect();
-    Ok(Picture {
+    Ok(Work {
         trace_root: trace_root(&states),
         output_hash: generation.output_hash().map_err(|e| e.to_string())?,
-        png: generation.png().map_err(|e| e.to_string())?,
+        output: generation.output.file().map_err(|e| e.to_string())?,
         states,
         elapsed: started.elapsed(),
     })

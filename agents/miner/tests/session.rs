@@ -9,7 +9,7 @@ use alloy::{
 use cuckoo_miner::{
     link::{Link, Miner},
     session::Session,
-    slots::{Job, Picture, Slots, WorkError},
+    slots::{Job, Slots, Work, WorkError},
     store::Store,
     workshop::Workshop,
 };
@@ -31,12 +31,12 @@ fn artist(seconds: f64) -> mpsc::Sender<Job> {
     let (jobs, queue) = mpsc::channel::<Job>();
     thread::spawn(move || {
         for job in queue {
-            let steps = job.body.steps;
-            let mut outcome = Ok(Picture {
+            let steps = job.body.steps();
+            let mut outcome = Ok(Work {
                 states: vec![vec![1; 8]; steps as usize + 1],
                 trace_root: B256::repeat_byte(1),
                 output_hash: B256::repeat_byte(2),
-                png: b"a picture".to_vec(),
+                output: b"a picture".to_vec(),
                 elapsed: Duration::from_secs_f64(seconds),
             });
             for step in 0..steps {

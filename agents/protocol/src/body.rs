@@ -7,6 +7,23 @@ use std::{fmt, str::FromStr};
 /// Largest seed: JSON numbers are exact up to 2⁵³ − 1.
 pub const MAX_SEED: u64 = (1 << 53) - 1;
 
+/// Bytes that each text of an embedding request is priced with besides its own: even an empty one takes a run of the network.
+pub const TEXT_OVERHEAD: u32 = 16;
+
+/// What a model is asked for. Bodies of different kinds have different required fields and refuse all others, so that JSON is
+/// a body of one kind at most.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "the body has not exactly the fields of a picture's (prompt, …) or an embedding's (input, …)"
+)]
+pub enum Body {
+    /// A picture from a prompt.
+    Image(ImageBody),
+    /// Vectors from texts.
+    Embedding(EmbeddingBody),
+}
+
 /// A text-to-image request. Its RFC 8785 JSON is hashed, so every field is always present.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,20 +46,85 @@ pub struct ImageBody {
     pub scheduler: String,
 }
 
-impl ImageBody {
+/// A request for the vectors of texts. Its RFC 8785 JSON is hashed, so every field is always present.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmbeddingBody {
+    /// The texts, of which each becomes a vector.
+    pub input: Vec<String>,
+    /// Numbers in a vector.
+    pub dimensions: u32,
+}
+
+impl Body {
     /// RFC 8785 JSON.
     pub fn canonical(&self) -> Vec<u8> {
         canonical_json(self)
     }
 
-    /// States of the trace: N + 1.
-    pub fn states(&self) -> u32 {
-        self.steps.saturating_add(1)
+    /// What kind of body this is, for messages.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Image(_) => "pictures",
+            Self::Embedding(_) => "embeddings",
+        }
     }
 
-    /// Millionths of a megapixel-step, the pricing unit: width × height × steps.
-    pub fn pixel_steps(&self) -> U256 {
-        U256::from(self.width) * U256::from(self.height) * U256::from(self.steps)
+    /// Transitions of the program's middle part: N.
+    pub fn steps(&self) -> u32 {
+        match self {
+            Self::Image(body) => body.steps,
+            // The network, once.
+            Self::Embedding(_) => 1,
+        }
+    }
+
+    /// States of the trace: N + 1.
+    pub fn states(&self) -> u32 {
+        self.steps().saturating_add(1)
+    }
+
+    /// Bytes of the input pictures that the request must come with.
+    pub fn blob_bytes(&self) -> usize {
+        match self {
+            Self::Image(_) | Self::Embedding(_) => 0,
+        }
+    }
+
+    /// The unit that such work is priced in, as manifests name it.
+    pub fn pricing(&self) -> &'static str {
+        match self {
+            Self::Image(_) => "megapixel-steps",
+            Self::Embedding(_) => "megabytes",
+        }
+    }
+
+    /// The amount of work, in millionths of its unit. A megapixel-step is 1,000,000 pixels drawn for one step; a megabyte is
+    /// 1,000,000 bytes of text in UTF-8, [`TEXT_OVERHEAD`] included.
+    pub fn work(&self) -> U256 {
+        match self {
+            Self::Image(body) => U256::from(body.width) * U256::from(body.height) * U256::from(body.steps),
+            Self::Embedding(body) => U256::from(body.priced_bytes()),
+        }
+    }
+}
+
+impl From<ImageBody> for Body {
+    fn from(body: ImageBody) -> Self {
+        Self::Image(body)
+    }
+}
+
+impl From<EmbeddingBody> for Body {
+    fn from(body: EmbeddingBody) -> Self {
+        Self::Embedding(body)
+    }
+}
+
+impl EmbeddingBody {
+    /// Bytes that the texts are priced as: their own, and [`TEXT_OVERHEAD`] for each.
+    pub fn priced_bytes(&self) -> u64 {
+        self.input.iter().map(|text| text.len() as u64 + u64::from(TEXT_OVERHEAD)).sum()
     }
 }
 
@@ -118,6 +200,30 @@ impl Decimal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_a_body_of_one_kind_at_most() {
+        let parse = |json: &str| serde_json::from_str::<Body>(json);
+        let image = r#"{"guidance":"7.5","height":64,"negative_prompt":"","prompt":"a","scheduler":"ddim","seed":42,"steps":20,"width":64}"#;
+        assert!(matches!(parse(image), Ok(Body::Image(_))));
+        let embedding = r#"{"dimensions":384,"input":["a"]}"#;
+        assert!(matches!(parse(embedding), Ok(Body::Embedding(_))));
+        let both = format!("{},{}", &image[..image.len() - 1], &embedding[1..]);
+        let twice = r#"{"dimensions":384,"dimensions":384,"input":["a"]}"#;
+        for wrong in [&both, twice, "{}", r#"{"input":["a"]}"#, r#"{"dimensions":384,"input":"a"}"#, "[]", "null"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn work_is_counted_in_the_unit_that_it_is_priced_in() {
+        let body =
+            |input: &[&str]| EmbeddingBody { input: input.iter().map(ToString::to_string).collect(), dimensions: 2 };
+        // Three bytes and two; characters do not count.
+        let body = Body::from(body(&["abc", "é"]));
+        assert_eq!(body.work(), U256::from(3 + 2 + 2 * TEXT_OVERHEAD));
+        assert_eq!((body.pricing(), body.states()), ("megabytes", 2));
+    }
 
     #[test]
     fn decimals_have_one_spelling() {

@@ -114,7 +114,8 @@ pub struct LeaseEvent {
 pub struct ResultSubmission {
     /// By the miner's node.
     pub result: Signed<TaskResult>,
-    /// The picture as PNG, base64: its pixels must hash to the result's `outputHash`.
+    /// The output as a file, base64: a picture as PNG, whose pixels must hash to the result's `outputHash`; vectors as f32
+    /// little-endian, one after another, whose bytes must.
     #[serde(with = "base64_bytes")]
     pub output: Vec<u8>,
 }

@@ -10,12 +10,14 @@ use alloy::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
-    /// A chunk of at most 16 KiB of a state; `index` counts chunks.
+    /// A chunk of at most 16 KiB of a state or a blob; `index` counts chunks.
     Chunk = 1,
     /// A state of a trace; `index` is k of sₖ, `hash` the root over its chunks.
     State = 2,
-    /// A tile of an output; `index` counts tiles row by row.
+    /// A tile of an output; `index` counts tiles, in a picture row by row.
     Tile = 3,
+    /// The input pictures of a request; `index` is 0, `hash` the root over their chunks.
+    Blob = 4,
 }
 
 /// keccak256(keccak256(abi.encode(kind, index, length, hash))), doubly hashed so that a leaf is never a node.

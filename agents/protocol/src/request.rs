@@ -1,6 +1,6 @@
 //! The canonical bytes of a request, whose keccak256 an offer names.
 
-use crate::body::ImageBody;
+use crate::{body::Body, trace::blob_root};
 use alloy::{
     primitives::{B256, Bytes, keccak256},
     sol_types::{
@@ -50,14 +50,14 @@ pub enum RequestError {
 type Encoded = (Uint<8>, FixedBytes<32>, FixedBytes<32>, Uint<32>, Uint<8>, FixedBytes<32>, sol_data::Bytes);
 
 impl Request {
-    /// A request for a picture.
-    pub fn image(model_id: B256, salt: B256, body: &ImageBody, disputable: bool) -> Self {
+    /// A request of a model, with the input pictures in `blob`, which is empty if there are none.
+    pub fn new(model_id: B256, salt: B256, body: &Body, blob: &[u8], disputable: bool) -> Self {
         Self {
             model_id,
             salt,
             states: body.states(),
             flags: if disputable { 0 } else { NON_DISPUTABLE },
-            blob_root: B256::ZERO,
+            blob_root: blob_root(blob),
             body: body.canonical(),
         }
     }
@@ -97,17 +97,17 @@ impl Request {
         Ok(request)
     }
 
-    /// The body of a picture request.
+    /// What the model is asked for. Whether it can do that says [`crate::manifest::Manifest::check`].
     ///
     /// # Errors
-    /// [`RequestError::Malformed`] if it is not a picture's, not canonical, or disagrees with `states`.
-    pub fn image_body(&self) -> Result<ImageBody, RequestError> {
-        let body: ImageBody = serde_json::from_slice(&self.body).map_err(|e| RequestError::Malformed(e.to_string()))?;
+    /// [`RequestError::Malformed`] if it is no body, not canonical, or disagrees with `states`.
+    pub fn body(&self) -> Result<Body, RequestError> {
+        let body: Body = serde_json::from_slice(&self.body).map_err(|e| RequestError::Malformed(e.to_string()))?;
         if body.canonical() != self.body {
             return Err(RequestError::Malformed("the body is not RFC 8785 JSON".to_owned()));
         }
         if body.states() != self.states {
-            let text = format!("{} states for {} steps", self.states, body.steps);
+            let text = format!("{} states for {} steps", self.states, body.steps());
             return Err(RequestError::Malformed(text));
         }
         Ok(body)
@@ -122,9 +122,10 @@ pub fn hash(bytes: &[u8]) -> B256 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::body::ImageBody;
 
-    fn body() -> ImageBody {
-        ImageBody {
+    fn body() -> Body {
+        let body = ImageBody {
             prompt: "a red apple 🍎".to_owned(),
             negative_prompt: String::new(),
             width: 64,
@@ -133,15 +134,16 @@ mod tests {
             guidance: "7.5".parse().unwrap(),
             seed: 42,
             scheduler: "ddim".to_owned(),
-        }
+        };
+        body.into()
     }
 
     #[test]
     fn bytes_round_trip_and_have_one_form() {
-        let request = Request::image(B256::repeat_byte(1), B256::repeat_byte(2), &body(), false);
+        let request = Request::new(B256::repeat_byte(1), B256::repeat_byte(2), &body(), &[], false);
         let bytes = request.encode().unwrap();
         assert_eq!(Request::decode(&bytes).unwrap(), request);
-        assert_eq!(request.image_body().unwrap(), body());
+        assert_eq!(request.body().unwrap(), body());
 
         let mut trailing = bytes.clone();
         trailing.extend([0u8; 32]);
@@ -156,12 +158,12 @@ mod tests {
 
     #[test]
     fn a_body_that_is_not_canonical_is_refused() {
-        let mut request = Request::image(B256::ZERO, B256::ZERO, &body(), true);
+        let mut request = Request::new(B256::ZERO, B256::ZERO, &body(), &[], true);
         request.body.insert(1, b' ');
-        assert!(request.image_body().is_err());
-        let mut request = Request::image(B256::ZERO, B256::ZERO, &body(), true);
+        assert!(request.body().is_err());
+        let mut request = Request::new(B256::ZERO, B256::ZERO, &body(), &[], true);
         request.states += 1;
-        assert!(request.image_body().is_err());
+        assert!(request.body().is_err());
     }
 
     #[test]

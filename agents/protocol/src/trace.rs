@@ -9,11 +9,22 @@ pub const CHUNK_BYTES: usize = 16 * 1024;
 /// Pixels on each side of an output tile; those at the right and lower edge may be smaller.
 pub const TILE_SIDE: usize = 64;
 
+/// Bytes of a tile of an output that is no picture, as many as a whole tile of a picture has; the last may be shorter.
+pub const TILE_BYTES: usize = TILE_SIDE * TILE_SIDE * 3;
+
 /// Root over the 16 KiB chunks of a state's canonical bytes.
 pub fn state_root(state: &[u8]) -> B256 {
     let chunks: Vec<B256> =
         state.chunks(CHUNK_BYTES).enumerate().map(|(i, chunk)| leaf_of(Kind::Chunk, i, chunk)).collect();
     root(&chunks)
+}
+
+/// What a request commits to its input pictures with: their leaf; zero if there are none.
+pub fn blob_root(blob: &[u8]) -> B256 {
+    if blob.is_empty() {
+        return B256::ZERO;
+    }
+    leaf(Kind::Blob, 0, blob.len() as u64, state_root(blob))
 }
 
 /// Root over the canonical bytes of the states s₀…s_N: `Result.traceRoot`.
@@ -50,9 +61,33 @@ pub fn output_hash(width: u32, height: u32, rgb: &[u8]) -> Option<B256> {
     Some(root(&tiles))
 }
 
+/// Root over an output that is no picture, its canonical bytes cut into tiles of [`TILE_BYTES`]: `Result.outputHash`.
+/// None if there are no bytes.
+pub fn bytes_hash(output: &[u8]) -> Option<B256> {
+    let tiles: Vec<B256> =
+        output.chunks(TILE_BYTES).enumerate().map(|(i, tile)| leaf_of(Kind::Tile, i, tile)).collect();
+    (!tiles.is_empty()).then(|| root(&tiles))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_byte_of_an_output_and_of_a_blob_counts() {
+        let bytes = vec![7u8; 2 * TILE_BYTES + 5];
+        for at in [0, TILE_BYTES, bytes.len() - 1] {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            assert_ne!(bytes_hash(&changed), bytes_hash(&bytes));
+            assert_ne!(blob_root(&changed), blob_root(&bytes));
+        }
+        assert_ne!(bytes_hash(&bytes[1..]), bytes_hash(&bytes));
+        assert_eq!(bytes_hash(&[]), None);
+        assert_eq!(blob_root(&[]), B256::ZERO);
+        // One tile's bytes are one tile, whether of a picture or not.
+        assert_eq!(bytes_hash(&bytes[..TILE_BYTES]), output_hash(64, 64, &bytes[..TILE_BYTES]));
+    }
 
     #[test]
     fn every_byte_of_every_state_counts() {

@@ -37,7 +37,8 @@ fn requests() -> Vec<Value> {
         .iter()
         .enumerate()
         .map(|(i, body)| {
-            let request = Request::image(keccak256([i as u8]), keccak256([i as u8, 1]), body, i == 0);
+            let request =
+                Request::new(keccak256([i as u8]), keccak256([i as u8, 1]), &body.clone().into(), &[], i == 0);
             let bytes = request.encode().unwrap();
             json!({
                 "modelId": request.model_id, "salt": request.salt, "states": request.states, "flags": request.flags,

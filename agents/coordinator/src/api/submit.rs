@@ -11,6 +11,7 @@ use alloy::primitives::{B256, keccak256};
 use axum::http::{HeaderMap, StatusCode};
 use cuckoo_protocol::{
     body::{Decimal, ImageBody, MAX_SEED},
+    manifest::BodyError,
     request::Request,
 };
 use rand::RngExt;
@@ -59,7 +60,7 @@ pub(super) async fn submit(
         );
         ApiError::new(StatusCode::NOT_FOUND, "model_not_found", message).param("model")
     })?;
-    let body = body(offered, &request)?;
+    let body = body(offered, &request)?.into();
     let (waiting, limit) = (coordinator.dispatch().queued(), coordinator.config.queue_limit);
     if waiting >= limit {
         let message =
@@ -69,7 +70,7 @@ pub(super) async fn submit(
 
     let salt = B256::new(rand::random());
     let disputable = request.disputable.unwrap_or(true);
-    let bytes = Request::image(offered.model_id, salt, &body, disputable)
+    let bytes = Request::new(offered.model_id, salt, &body, &[], disputable)
         .encode()
         .map_err(|error| impossible("prompt", error.to_string()))?;
     let task = NewTask {
@@ -112,7 +113,8 @@ fn body(offered: &Offered, request: &ImageRequest) -> Result<ImageBody, ApiError
     if request.prompt.trim().is_empty() {
         return Err(impossible("prompt", "the prompt is empty: say what to draw".to_owned()));
     }
-    let mut body = offered.manifest.default_body(request.prompt.clone());
+    let refused = |error: BodyError| impossible(error.field(), error.to_string());
+    let mut body = offered.manifest.image_body(request.prompt.clone()).map_err(refused)?;
     if let Some(size) = request.size.as_deref().filter(|size| *size != "auto") {
         let sides = size.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
         (body.width, body.height) = sides
@@ -131,7 +133,7 @@ fn body(offered: &Offered, request: &ImageRequest) -> Result<ImageBody, ApiError
     if let Some(scheduler) = &request.scheduler {
         body.scheduler = scheduler.clone();
     }
-    offered.manifest.check(&body).map_err(|error| impossible(error.field(), error.to_string()))?;
+    offered.manifest.check(&body.clone().into()).map_err(refused)?;
     Ok(body)
 }
 

@@ -7,18 +7,19 @@ use crate::{
     session::Identity,
     store::{Accepted, LeaseRecord, Over},
 };
-use alloy::primitives::Bytes;
+use alloy::primitives::{B256, Bytes};
 use axum::{
     Json,
     extract::{Path, State},
     http::StatusCode,
 };
 use cuckoo_protocol::{
+    body::Body as RequestBody,
     contracts::Result as TaskResult,
     link::{BUSY, ClaimAnswer, ClaimRequest, Decline, LeaseEvent, PARK_SECONDS, ResultAnswer, ResultSubmission},
     message::Signed,
     request::Request,
-    trace::output_hash,
+    trace::{bytes_hash, output_hash},
 };
 use std::{
     io::Cursor,
@@ -131,7 +132,7 @@ async fn check(
     coordinator: &Coordinator,
     lease: &LeaseRecord,
     signed: &Signed<TaskResult>,
-    png: Bytes,
+    output: Bytes,
 ) -> Result<(), ApiError> {
     let unprocessable = |code, message| Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code, message));
     let result = &signed.message;
@@ -146,7 +147,7 @@ async fn check(
         return Err(lease_over());
     }
     let task = coordinator.store.task(&lease.task).await?.ok_or_else(|| ApiError::not_found("task", &lease.task))?;
-    let request = Request::decode(&task.request).and_then(|request| Ok((request.states, request.image_body()?)));
+    let request = Request::decode(&task.request).and_then(|request| Ok((request.states, request.body()?)));
     let Ok((states, body)) = request else {
         return unprocessable("malformed_request", "the stored request cannot be read".to_owned());
     };
@@ -161,17 +162,43 @@ async fn check(
         ApiError::new(StatusCode::UNAUTHORIZED, "wrong_signer", message)
     })?;
 
-    let (width, height, committed) = (body.width, body.height, result.outputHash);
-    let checked = tokio::task::spawn_blocking(move || check_picture(&png, width, height, committed)).await;
+    let committed = result.outputHash;
+    let checked = tokio::task::spawn_blocking(move || check_output(&body, &output, committed)).await;
     match checked {
         Ok(Ok(())) => Ok(()),
         Ok(Err(message)) => unprocessable("output_mismatch", message),
-        Err(_) => unprocessable("output_mismatch", "the picture cannot be decoded".to_owned()),
+        Err(_) => unprocessable("output_mismatch", "the output cannot be read".to_owned()),
     }
 }
 
-/// Whether the PNG is the picture that the result commits to.
-fn check_picture(png: &[u8], width: u32, height: u32, committed: alloy::primitives::B256) -> Result<(), String> {
+/// Whether `output` is what `body` asks for and what the result commits to.
+fn check_output(body: &RequestBody, output: &[u8], committed: B256) -> Result<(), String> {
+    let hash = match body {
+        RequestBody::Image(body) => picture_hash(output, body.width, body.height)?,
+        RequestBody::Embedding(body) => vectors_hash(output, body.input.len(), body.dimensions)?,
+    };
+    match hash {
+        Some(hash) if hash == committed => Ok(()),
+        Some(hash) => Err(format!("the output hashes to {hash}, the result commits to {committed}")),
+        None => Err("the output is empty".to_owned()),
+    }
+}
+
+/// The hash of vectors: so many, of so many numbers each, all finite.
+fn vectors_hash(bytes: &[u8], count: usize, dimensions: u32) -> Result<Option<B256>, String> {
+    let wanted = count * dimensions as usize;
+    let (values, rest) = bytes.as_chunks::<4>();
+    if values.len() != wanted || !rest.is_empty() {
+        return Err(format!("the output has {} bytes, not those of {wanted} f32", bytes.len()));
+    }
+    if !values.iter().all(|value| f32::from_le_bytes(*value).is_finite()) {
+        return Err("the output holds numbers that are not finite".to_owned());
+    }
+    Ok(bytes_hash(bytes))
+}
+
+/// The hash of the picture in a PNG.
+fn picture_hash(png: &[u8], width: u32, height: u32) -> Result<Option<B256>, String> {
     let mut reader = image::ImageReader::with_format(Cursor::new(png), image::ImageFormat::Png);
     // A small file may claim a huge picture.
     let mut limits = image::Limits::default();
@@ -185,11 +212,7 @@ fn check_picture(png: &[u8], width: u32, height: u32, committed: alloy::primitiv
     let image::DynamicImage::ImageRgb8(picture) = picture else {
         return Err("the output must be 8-bit RGB without alpha".to_owned());
     };
-    match output_hash(width, height, &picture) {
-        Some(hash) if hash == committed => Ok(()),
-        Some(hash) => Err(format!("the output's pixels hash to {hash}, the result commits to {committed}")),
-        None => Err("the output is empty".to_owned()),
-    }
+    Ok(output_hash(width, height, &picture))
 }
 
 fn lease_over() -> ApiError {

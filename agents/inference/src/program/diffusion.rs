@@ -6,13 +6,17 @@ use crate::{
     image::Image,
     network::{Input, Network, Values},
     noise,
+    output::Output,
     package::Package,
     runtime::{Device, Placement},
     scheduler::{Scheduler, SchedulerConfig},
     state::State,
     tokenizer::Tokenizer,
 };
-use cuckoo_protocol::body::ImageBody;
+use cuckoo_protocol::{
+    body::Body,
+    manifest::{Defaults, Limits},
+};
 use ort::value::TensorElementType;
 use serde::Deserialize;
 use serde_json::Value;
@@ -69,6 +73,9 @@ fn stable_diffusion_factor() -> f32 {
 
 pub(super) fn load(package: &Package, device: &Device) -> Result<Box<dyn Program>, InferenceError> {
     let manifest = package.manifest();
+    let (Defaults::Image(defaults), Limits::Image(limits)) = (&manifest.defaults, &manifest.limits) else {
+        return Err(InferenceError::unfit("cuckoo.json", "its defaults and limits are not those of pictures"));
+    };
     let text: TextConfig = package.read_json("text_encoder/config.json")?;
     let unet: UnetConfig = package.read_json("unet/config.json")?;
     let vae: VaeConfig = package.read_json("vae_decoder/config.json")?;
@@ -94,14 +101,14 @@ pub(super) fn load(package: &Package, device: &Device) -> Result<Box<dyn Program
     if !vae.scaling_factor.is_normal() {
         return Err(InferenceError::unfit(VAE_DECODER, format!("its scaling_factor is {}", vae.scaling_factor)));
     }
-    let [width, height] = [manifest.defaults.width, manifest.defaults.height].map(|side| side / scale);
+    let [width, height] = [defaults.width, defaults.height].map(|side| side / scale);
     let shapes: Vec<&[u32]> = manifest.state.iter().map(|tensor| tensor.shape.as_slice()).collect();
     if shapes != [[channels as u32, height, width]] {
         let reason = format!("it lists states {shapes:?} where this program has [[{channels}, {height}, {width}]]");
         return Err(InferenceError::unfit("cuckoo.json", reason));
     }
-    for name in &manifest.limits.schedulers {
-        for steps in [manifest.limits.min_steps, manifest.defaults.steps, manifest.limits.max_steps] {
+    for name in &limits.schedulers {
+        for steps in [limits.min_steps, defaults.steps, limits.max_steps] {
             Scheduler::plan(name, &scheduler, steps)?;
         }
     }
@@ -123,7 +130,10 @@ pub(super) fn load(package: &Package, device: &Device) -> Result<Box<dyn Program
 }
 
 impl Program for Diffusion {
-    fn open<'a>(&'a mut self, body: &ImageBody) -> Result<Box<dyn Run + 'a>, InferenceError> {
+    fn open<'a>(&'a mut self, body: &Body) -> Result<Box<dyn Run + 'a>, InferenceError> {
+        let Body::Image(body) = body else {
+            return Err(InferenceError::unfit("diffusion", format!("it does not make {}", body.kind())));
+        };
         if !body.width.is_multiple_of(self.scale) || !body.height.is_multiple_of(self.scale) {
             let reason = format!("it cannot draw {}x{}: no multiples of {}", body.width, body.height, self.scale);
             return Err(InferenceError::unfit(VAE_DECODER, reason));
@@ -179,11 +189,11 @@ impl Drawing<'_> {
 }
 
 impl Run for Drawing<'_> {
-    fn lengths(&self) -> &[usize] {
-        &self.lengths
+    fn lengths(&self, _: u32) -> Vec<usize> {
+        self.lengths.to_vec()
     }
 
-    fn init(&mut self) -> Result<State, InferenceError> {
+    fn init(&mut self, _: &[u8]) -> Result<State, InferenceError> {
         let scale = self.scheduler.init_scale();
         let normals = noise::normals(self.seed, 0, self.lengths[0]);
         Ok(State::new(vec![normals.iter().map(|value| value * scale).collect()]))
@@ -214,7 +224,7 @@ impl Run for Drawing<'_> {
         Ok(State::new(vec![self.scheduler.step(k as usize, latents, &output)]))
     }
 
-    fn finish(&mut self, state: &State) -> Result<Image, InferenceError> {
+    fn finish(&mut self, state: &State) -> Result<Output, InferenceError> {
         let scaled: Vec<f32> = self.latents(state)?.iter().map(|value| value / self.model.factor).collect();
         let [channels, rows, columns] = self.shape;
         let feed = ("latent_sample", vec![1, channels, rows, columns], Values::F32(Cow::Owned(scaled)));
@@ -227,7 +237,7 @@ impl Run for Drawing<'_> {
         let byte = |value: f32| ((value / 2.0 + 0.5).clamp(0.0, 1.0) * 255.0).round_ties_even() as u8;
         let plane = pixels.len() / 3;
         let rgb = (0..plane).flat_map(|at| [0, 1, 2].map(|channel| byte(pixels[channel * plane + at]))).collect();
-        Ok(Image { width, height, rgb })
+        Ok(Output::Image(Image { width, height, rgb }))
     }
 }
 

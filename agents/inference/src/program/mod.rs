@@ -4,8 +4,8 @@
 
 mod diffusion;
 
-use crate::{error::InferenceError, image::Image, package::Package, runtime::Device, state::State};
-use cuckoo_protocol::body::ImageBody;
+use crate::{error::InferenceError, output::Output, package::Package, runtime::Device, state::State};
+use cuckoo_protocol::body::Body;
 
 /// Loads a package for a device.
 type Load = fn(&Package, &Device) -> Result<Box<dyn Program>, InferenceError>;
@@ -15,23 +15,24 @@ const PROGRAMS: &[(&str, Load)] = &[("diffusion/text-to-image", diffusion::load)
 
 /// A loaded program.
 pub trait Program: Send {
-    /// Opens the program for a request that the manifest allows. What all steps share is computed here, once.
+    /// Opens the program for a request that the manifest allows, whose body is so of the program's kind. What all steps share is computed here, once.
     ///
     /// # Errors
     /// [`InferenceError`] if the request cannot be run.
-    fn open<'a>(&'a mut self, body: &ImageBody) -> Result<Box<dyn Run + 'a>, InferenceError>;
+    fn open<'a>(&'a mut self, body: &Body) -> Result<Box<dyn Run + 'a>, InferenceError>;
 }
 
-/// A program opened for a request. Each transition depends on the request and the state before it, on nothing else.
+/// A program opened for a request. Each transition depends on the request and the state before it, on nothing else; only the
+/// first sees the request's input pictures, so whatever later steps need of them is in the states.
 pub trait Run {
-    /// Values in each tensor of a state.
-    fn lengths(&self) -> &[usize];
+    /// Values in each tensor of the state s_k.
+    fn lengths(&self, k: u32) -> Vec<usize>;
 
-    /// Transition 0: the state s₀, bit for bit alike on every machine.
+    /// Transition 0: the state s₀, bit for bit alike on every machine. `blob` holds the input pictures.
     ///
     /// # Errors
-    /// [`InferenceError`].
-    fn init(&mut self) -> Result<State, InferenceError>;
+    /// [`InferenceError`], also for a blob of another size.
+    fn init(&mut self, blob: &[u8]) -> Result<State, InferenceError>;
 
     /// Step `k` from 0, which is transition k + 1: the state sₖ₊₁ after sₖ.
     ///
@@ -43,7 +44,7 @@ pub trait Run {
     ///
     /// # Errors
     /// [`InferenceError`], also for a state of another size.
-    fn finish(&mut self, state: &State) -> Result<Image, InferenceError>;
+    fn finish(&mut self, state: &State) -> Result<Output, InferenceError>;
 }
 
 /// The programs' names.

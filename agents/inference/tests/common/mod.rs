@@ -4,7 +4,7 @@
 
 pub mod onnx;
 
-use cuckoo_inference::{Device, Generation, InferenceError, Model, Package, PackageError, runtime};
+use cuckoo_inference::{Device, Generation, Image, InferenceError, Model, Package, PackageError, runtime};
 use cuckoo_protocol::body::ImageBody;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -47,11 +47,16 @@ pub fn tiny_model(device: &Device) -> Model {
 }
 
 pub fn body(model: &Model, prompt: &str, seed: u64) -> ImageBody {
-    ImageBody { seed, ..model.manifest().default_body(prompt.into()) }
+    ImageBody { seed, ..model.manifest().image_body(prompt.into()).expect("it draws") }
 }
 
 pub fn generate(model: &mut Model, body: &ImageBody) -> Result<Generation, InferenceError> {
-    model.generate(body, &mut |_, _| ControlFlow::Continue(()))
+    model.generate(&body.clone().into(), &[], &mut |_, _| ControlFlow::Continue(()))
+}
+
+/// The picture that a request became.
+pub fn image(generation: &Generation) -> &Image {
+    generation.output.image().expect("a picture")
 }
 
 /// A copy of the tiny package, to be altered.

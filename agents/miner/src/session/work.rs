@@ -1,15 +1,15 @@
-//! One lease: checked, drawn with signs of life, signed, made durable and submitted.
+//! One lease: checked, worked on with signs of life, signed, made durable and submitted.
 
 use super::{LEAST_PAUSE, Session, SessionError};
 use crate::{
     lease::{Refusal, Terms},
     metrics,
-    slots::{Job, Picture, Slot, WorkError},
+    slots::{Job, Slot, Work, WorkError},
     store::Pending,
 };
 use cuckoo_protocol::{
     amount::format_cai,
-    body::ImageBody,
+    body::Body,
     contracts::Result as TaskResult,
     link::{Lease, LeaseEvent, ResultSubmission},
 };
@@ -54,10 +54,10 @@ impl Session {
             }
         };
         info!(coordinator = %self.name(), lease = lease.id, price = %format_cai(lease.offer.message.price), "working");
-        match self.draw(&slot, &lease, body).await {
-            Ok(picture) => {
+        match self.run_request(&slot, &lease, body).await {
+            Ok(work) => {
                 drop(slot);
-                self.finish(&lease, picture).await
+                self.finish(&lease, work).await
             }
             Err(WorkError::Cancelled) if self.workshop.abandon.is_cancelled() => {
                 metrics::declined("stopping");
@@ -80,9 +80,9 @@ impl Session {
         }
     }
 
-    /// Has a lease's picture drawn, with signs of life while it is.
-    async fn draw(&self, slot: &Slot, lease: &Lease, body: ImageBody) -> Result<Picture, WorkError> {
-        let steps = body.steps;
+    /// Has a lease's request run, with signs of life while it is.
+    async fn run_request(&self, slot: &Slot, lease: &Lease, body: Body) -> Result<Work, WorkError> {
+        let steps = body.steps();
         let (progress, seen) = watch::channel(0);
         let (reply, mut outcome) = oneshot::channel();
         // Dropped with this future, so that a thread never works on for nobody.
@@ -124,14 +124,14 @@ impl Session {
     }
 
     /// Signs a result, makes it durable and submits it.
-    async fn finish(&self, lease: &Lease, picture: Picture) -> Result<(), SessionError> {
+    async fn finish(&self, lease: &Lease, work: Work) -> Result<(), SessionError> {
         let offer = &lease.offer.message;
-        metrics::picture(picture.elapsed);
+        metrics::worked(work.elapsed);
         let result = self.link.sign(TaskResult {
             offerHash: self.link.domain().digest(offer),
-            traceRoot: picture.trace_root,
-            states: u32::try_from(picture.states.len()).unwrap_or(u32::MAX),
-            outputHash: picture.output_hash,
+            traceRoot: work.trace_root,
+            states: u32::try_from(work.states.len()).unwrap_or(u32::MAX),
+            outputHash: work.output_hash,
         })?;
         let pending = Pending {
             coordinator: offer.coordinator,
@@ -139,14 +139,14 @@ impl Session {
             lease: lease.id.clone(),
             price: offer.price,
             expiry: offer.expiry,
-            submission: ResultSubmission { result, output: picture.png },
+            submission: ResultSubmission { result, output: work.output },
         };
-        if let Err(error) = self.workshop.store.keep(&pending, picture.states).await {
+        if let Err(error) = self.workshop.store.keep(&pending, work.states).await {
             // Submitted without being kept, it could be neither proven nor submitted again.
             self.link.decline(&lease.id, "the miner cannot keep the result".to_owned()).await?;
             return Err(error.into());
         }
-        info!(coordinator = %self.name(), lease = lease.id, seconds = picture.elapsed.as_secs_f64(), "drawn");
+        info!(coordinator = %self.name(), lease = lease.id, seconds = work.elapsed.as_secs_f64(), "done");
         self.login().await?;
         self.submit_pending().await
     }

@@ -16,7 +16,7 @@ use axum::{
 };
 use cuckoo_miner::link::Coordinator;
 use cuckoo_protocol::{
-    body::ImageBody,
+    body::Body,
     contracts::{Offer, Session, Voucher},
     deployment::{Contracts, Deployment},
     link::{ClaimAnswer, Decline, ErrorBody, ErrorDetail, Lease, LeaseEvent, LoginAnswer, LoginRequest, Nonce},
@@ -149,10 +149,10 @@ impl Fake {
     }
 
     /// Queues a task of the default model that pays `price` wei.
-    pub fn offer(&self, id: &str, price: u64) -> ImageBody {
+    pub fn offer(&self, id: &str, price: u64) -> Body {
         let manifest = manifest();
         let body = manifest.default_body(format!("picture {id}"));
-        let request = Request::image(manifest.model_id(), keccak256(id), &body, true).encode().unwrap();
+        let request = Request::new(manifest.model_id(), keccak256(id), &body, &[], true).encode().unwrap();
         let offer = Offer {
             coordinator: self.coordinator.operator,
             miner: MINER,

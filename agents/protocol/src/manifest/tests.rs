@@ -1,0 +1,75 @@
+//! Manifests, and what they allow.
+
+use super::*;
+use serde_json::{Value, json};
+
+const TINY: &str = include_str!("../../../../models/cuckoo-tiny/cuckoo.json");
+const ICONS: &str = include_str!("../../../../models/cuckoo-icons/cuckoo.json");
+
+fn embedding() -> Value {
+    let mut manifest: Value = serde_json::from_str(TINY).unwrap();
+    manifest["defaults"] = json!({ "dimensions": 384 });
+    manifest["limits"] = json!({ "dimensions": [384, 128], "max_texts": 2, "max_text_bytes": 10 });
+    manifest["pricing"] = json!("megabytes");
+    manifest
+}
+
+fn parse(manifest: &Value) -> Result<Manifest, ManifestError> {
+    Manifest::parse(manifest.to_string().as_bytes())
+}
+
+#[test]
+fn the_repositorys_models_keep_their_ids() {
+    let id = |json: &str| Manifest::parse(json.as_bytes()).unwrap().model_id().to_string();
+    assert_eq!(id(TINY), "0x9b0a39dd4fd771ef2f2b60101362e397d6b96e59cc3e6a59aa9a0e127930a31f");
+    assert_eq!(id(ICONS), "0x4f3dca58d73c4ecbdbec4fcc61f0ccce3d8b261b76646539588f5c38a5e67dcf");
+}
+
+#[test]
+fn fields_of_another_kind_are_refused() {
+    parse(&embedding()).unwrap();
+    let tiny: Value = serde_json::from_str(TINY).unwrap();
+    type Alter = fn(&mut Value, &Value);
+    let wrong: [(&str, Alter); 8] = [
+        ("makes embeddings, not pictures", |m, tiny| m["defaults"] = tiny["defaults"].clone()),
+        ("makes pictures, not embeddings", |m, tiny| m["limits"] = tiny["limits"].clone()),
+        ("exactly", |m, _| m["limits"]["max_steps"] = json!(1)),
+        ("exactly", |m, _| m["defaults"] = json!({})),
+        ("384, 128", |m, _| m["defaults"]["dimensions"] = json!(385)),
+        ("65536", |m, _| m["limits"]["dimensions"] = json!([384, 0])),
+        ("16384", |m, _| m["limits"]["max_texts"] = json!(5000)),
+        ("pricing must be \"megabytes\"", |m, tiny| m["pricing"] = tiny["pricing"].clone()),
+    ];
+    for (expected, alter) in wrong {
+        let mut manifest = embedding();
+        alter(&mut manifest, &tiny);
+        let error = parse(&manifest).unwrap_err().to_string();
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+}
+
+#[test]
+fn what_an_embedding_may_ask_for() {
+    let manifest = parse(&embedding()).unwrap();
+    let body = |input: &[&str]| manifest.embedding_body(input.iter().map(ToString::to_string).collect()).unwrap();
+    manifest.check(&body(&["ten bytes.", "é"]).into()).unwrap();
+    let field = |body: EmbeddingBody| manifest.check(&body.into()).unwrap_err().field();
+    assert_eq!(field(body(&[])), "input");
+    assert_eq!(field(body(&["a"; 3])), "input");
+    assert_eq!(field(body(&["a", ""])), "input");
+    assert_eq!(field(body(&["eleven byte"])), "input");
+    assert_eq!(field(EmbeddingBody { dimensions: 64, ..body(&["a"]) }), "dimensions");
+    assert!(manifest.image_body(String::new()).is_err());
+
+    let tiny = Manifest::parse(TINY.as_bytes()).unwrap();
+    assert_eq!(tiny.check(&body(&["a"]).into()).unwrap_err().field(), "model");
+    assert!(tiny.embedding_body(vec![]).is_err());
+    assert_eq!(tiny.check(&tiny.default_body("a tree".to_owned())), Ok(()));
+}
+
+#[test]
+fn a_part_of_a_wei_is_a_wei() {
+    let manifest = parse(&embedding()).unwrap();
+    // 17 bytes, the overhead included, at 100,000 wei a megabyte.
+    assert_eq!(manifest.price(&manifest.default_body("a".to_owned()), U256::from(100_000)), U256::from(2));
+}
