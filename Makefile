@@ -55,17 +55,14 @@ vendor/analysis/.installed: tools/analysis.txt
 slither: setup vendor/analysis/.installed ## Run Slither; fails on any finding that tools/slither.json does not explain
 	@PATH=$(CURDIR)/vendor/analysis/bin:$$PATH tools/slither
 
-# A build of its own, without via-IR, of the libraries alone.
-symbolic: export FOUNDRY_VIA_IR := false
-symbolic: export FOUNDRY_DENY := never
-symbolic: export FOUNDRY_OUT := vendor/symbolic/out
-symbolic: export FOUNDRY_CACHE_PATH := vendor/symbolic/cache
-symbolic: export FOUNDRY_SRC := test/symbolic
-symbolic: export FOUNDRY_TEST := test/symbolic
-symbolic: export FOUNDRY_SCRIPT := test/symbolic
+# Libraries are compiled anew with the properties, without via-IR; Staking and Payments are taken from `out` as they are deployed.
+SYMBOLIC := FOUNDRY_SRC=test/symbolic FOUNDRY_TEST=test/symbolic FOUNDRY_SCRIPT=test/symbolic FOUNDRY_OUT=vendor/symbolic/out \
+	FOUNDRY_CACHE_PATH=vendor/symbolic/cache FOUNDRY_VIA_IR=false FOUNDRY_DENY=never
+
 symbolic: setup vendor/analysis/.installed ## Prove with Halmos what test/symbolic states, for all values
+	@forge build contracts >&2
 	@rm -rf vendor/symbolic
-	vendor/analysis/bin/halmos --forge-build-out $(FOUNDRY_OUT) --no-status --solver-threads 1 \
+	$(SYMBOLIC) vendor/analysis/bin/halmos --forge-build-out vendor/symbolic/out --no-status --solver-threads 1 \
 		--solver-command "vendor/analysis/bin/python tools/solve" --solver-timeout-assertion 60000
 
 mutants: setup ## Break Staking, Payments and Disputes in 306 ways and see the unit tests fail (half an hour)
