@@ -5,6 +5,7 @@
 
 mod audit;
 mod error;
+pub mod fakes;
 mod image;
 mod model;
 mod network;

@@ -173,15 +173,7 @@ impl Package {
         if found != entry.bytes {
             return Err(PackageError::Size { path: path.into(), expected: entry.bytes, found });
         }
-        let mut hasher = Sha256::new();
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match file.read(&mut buffer).map_err(io_error(path))? {
-                0 => break,
-                count => hasher.update(&buffer[..count]),
-            }
-        }
-        let found = hex::encode(hasher.finalize());
+        let found = digest(&mut file).map_err(io_error(path))?;
         if found != entry.sha256 {
             return Err(PackageError::Digest { path: path.into(), expected: entry.sha256.clone(), found });
         }
@@ -222,6 +214,18 @@ fn resolve(dir: &Path, path: &str) -> Result<PathBuf, PackageError> {
         return Err(PackageError::Io { path: path.into(), source });
     }
     Ok(file)
+}
+
+/// SHA-256 of a file, in hex.
+pub(crate) fn digest(file: &mut File) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex::encode(hasher.finalize())),
+            count => hasher.update(&buffer[..count]),
+        }
+    }
 }
 
 fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
