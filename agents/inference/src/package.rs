@@ -2,7 +2,10 @@
 
 use crate::program;
 use alloy::primitives::{B256, hex};
-use cuckoo_protocol::manifest::{FileEntry, Manifest, ManifestError};
+use cuckoo_protocol::{
+    manifest::{FileEntry, Manifest, ManifestError},
+    path::is_plain,
+};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::{
@@ -111,15 +114,7 @@ impl Package {
         let dir = dir.as_ref().canonicalize().map_err(io_error(&dir.as_ref().display().to_string()))?;
         let json = read_limited(&resolve(&dir, MANIFEST)?, MAX_MANIFEST).map_err(io_error(MANIFEST))?;
         let manifest = Manifest::parse(&json)?;
-        let unsupported =
-            |field, found: &str, known: String| PackageError::Unsupported { field, found: found.into(), known };
-        if !program::names().any(|name| name == manifest.program) {
-            let known = program::names().collect::<Vec<_>>().join(", ");
-            return Err(unsupported("program", &manifest.program, known));
-        }
-        if !PRECISIONS.contains(&manifest.precision.as_str()) {
-            return Err(unsupported("precision", &manifest.precision, PRECISIONS.join(", ")));
-        }
+        Self::supports(&manifest)?;
         let package = Self { dir, manifest };
         for (path, entry) in &package.manifest.files {
             package.verify(path, entry)?;
@@ -129,6 +124,23 @@ impl Package {
             package.refuse_unlisted(path.rsplit_once('/').map_or("", |(folder, _)| folder))?;
         }
         Ok(package)
+    }
+
+    /// Whether this version can run a package with this manifest.
+    ///
+    /// # Errors
+    /// [`PackageError::Unsupported`].
+    pub fn supports(manifest: &Manifest) -> Result<(), PackageError> {
+        let unsupported =
+            |field, found: &str, known: String| PackageError::Unsupported { field, found: found.into(), known };
+        if !program::names().any(|name| name == manifest.program) {
+            let known = program::names().collect::<Vec<_>>().join(", ");
+            return Err(unsupported("program", &manifest.program, known));
+        }
+        if !PRECISIONS.contains(&manifest.precision.as_str()) {
+            return Err(unsupported("precision", &manifest.precision, PRECISIONS.join(", ")));
+        }
+        Ok(())
     }
 
     /// The manifest.
@@ -198,10 +210,7 @@ impl Package {
 
 /// The regular file at `path` inside the package at `dir`, links followed.
 fn resolve(dir: &Path, path: &str) -> Result<PathBuf, PackageError> {
-    // One spelling for each path: `a//b` would let a file be listed twice, and `\` and `:` lead elsewhere on Windows. An
-    // absolute path begins with an empty part.
-    let plain = path.split('/').all(|part| !matches!(part, "" | "." | "..")) && !path.contains(['\\', ':', '\0']);
-    if !plain {
+    if !is_plain(path) {
         return Err(PackageError::Path { path: path.into() });
     }
     let file = dir.join(path).canonicalize().map_err(io_error(path))?;

@@ -1,6 +1,7 @@
 //! `miner-agent model`: looking after model packages, one file a subcommand.
 
 mod check;
+pub mod fetch;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -11,6 +12,8 @@ use std::process::ExitCode;
 pub enum Model {
     /// Check every file of a package against its cuckoo.json and print its modelId as JSON
     Check(check::Check),
+    /// Get a package from a coordinator that offers work for it; every byte is checked against the modelId
+    Fetch(fetch::Fetch),
 }
 
 impl Model {
@@ -21,6 +24,7 @@ impl Model {
     pub async fn execute(self) -> Result<ExitCode> {
         match self {
             Self::Check(check) => check.execute(),
+            Self::Fetch(fetch) => fetch.execute().await,
         }
     }
 }
