@@ -25,6 +25,6 @@ pub use model::{Generation, Model};
 pub use output::{Output, Vectors};
 pub use package::{MANIFEST, Package, PackageError};
 pub use program::Run;
-pub use runtime::Device;
+pub use runtime::{Device, Optimisation};
 pub use state::State;
 pub use tokenizer::Tokenizer;

@@ -21,7 +21,7 @@ fn deviation(rewrite: Rewrite) -> f64 {
     let steps = states.windows(2).enumerate();
     let claims: Vec<_> =
         steps.map(|(k, pair)| Transition::Step { k: k as u32, before: &pair[0], after: &pair[1] }).collect();
-    let deviations = original.check(&request, &claims).unwrap().into_iter();
+    let deviations = original.check(&request.into(), &claims).unwrap().into_iter();
     deviations
         .map(|d| if let Deviation::Step { max, relative } = d { max.max(relative) } else { 0.0 })
         .fold(0.0, f64::max)
