@@ -4,6 +4,7 @@
 //! keeps every state, [`Model::check`] runs transitions of somebody else's trace again.
 
 mod audit;
+pub mod calibration;
 mod error;
 pub mod fakes;
 mod image;

@@ -6,13 +6,15 @@ use cuckoo_protocol::{
     manifest::{FileEntry, Manifest, ManifestError},
     path::is_plain,
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Serializer, ser::PrettyFormatter};
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File},
-    io::{self, Read},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
+use tempfile::NamedTempFile;
 
 /// Name of the manifest inside a package.
 pub const MANIFEST: &str = "cuckoo.json";
@@ -37,6 +39,9 @@ pub enum PackageError {
         /// Why.
         source: io::Error,
     },
+    /// A manifest cannot be written.
+    #[error("{MANIFEST} cannot be written: {0}")]
+    Write(io::Error),
     /// The manifest is no manifest.
     #[error("{MANIFEST} is refused: {0}")]
     Manifest(#[from] ManifestError),
@@ -151,6 +156,25 @@ impl Package {
     /// keccak256 of the manifest.
     pub fn model_id(&self) -> B256 {
         self.manifest.model_id()
+    }
+
+    /// Puts another manifest in place of the package's, in the style of those in this repository. Either the old one is there
+    /// afterwards or the new one, whole.
+    ///
+    /// # Errors
+    /// [`PackageError::Write`].
+    pub fn write_manifest(&self, manifest: &Manifest) -> Result<(), PackageError> {
+        let write = || -> io::Result<()> {
+            let mut file = NamedTempFile::new_in(&self.dir)?;
+            let mut json = Serializer::with_formatter(file.as_file_mut(), PrettyFormatter::with_indent(b" "));
+            manifest.serialize(&mut json)?;
+            file.write_all(b"\n")?;
+            let readable = fs::metadata(self.dir.join(MANIFEST))?.permissions();
+            file.as_file().set_permissions(readable)?;
+            file.as_file().sync_all()?;
+            file.persist(self.dir.join(MANIFEST)).map(drop).map_err(|e| e.error)
+        };
+        write().map_err(PackageError::Write)
     }
 
     /// The package's folder, without symbolic links.

@@ -3,12 +3,14 @@
 mod onnx;
 mod package;
 mod rewrite;
+mod trick;
 mod wire;
 
 pub use package::rewrite;
 pub use rewrite::Rewrite;
+pub use trick::Trick;
 
-use crate::package::PackageError;
+use crate::{error::InferenceError, package::PackageError};
 use std::io;
 
 /// Why a fake could not be made.
@@ -23,6 +25,9 @@ pub enum FakeError {
     /// The model's package cannot be read, or the altered one is refused.
     #[error(transparent)]
     Package(#[from] PackageError),
+    /// The model could not run.
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
     /// The altered package cannot be written.
     #[error("{path} cannot be written: {source}. Is the disk full? TMPDIR names another place for it")]
     Write {
