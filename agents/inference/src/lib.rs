@@ -6,6 +6,7 @@
 mod audit;
 pub mod calibration;
 mod error;
+mod external;
 pub mod fakes;
 mod image;
 mod model;

@@ -1,6 +1,6 @@
 //! A model package on disk: `cuckoo.json` and the files it lists.
 
-use crate::program;
+use crate::{external, program};
 use alloy::primitives::{B256, hex};
 use cuckoo_protocol::{
     manifest::{FileEntry, Manifest, ManifestError},
@@ -83,6 +83,16 @@ pub enum PackageError {
         /// Inside the package.
         path: String,
     },
+    /// A network's weights lie where nothing binds them to the modelId, or outside the package.
+    #[error(
+        "{path} has weights in {location:?}, which {MANIFEST} does not list in its folder: list it, or take the network out"
+    )]
+    Foreign {
+        /// Inside the package.
+        path: String,
+        /// As the network has it.
+        location: String,
+    },
     /// A file is not what its name says.
     #[error("{path} is malformed: {reason}")]
     Malformed {
@@ -127,6 +137,7 @@ impl Package {
         // A network may read weights from any file below its own folder.
         for path in package.manifest.files.keys().filter(|path| path.ends_with(".onnx")) {
             package.refuse_unlisted(path.rsplit_once('/').map_or("", |(folder, _)| folder))?;
+            package.refuse_foreign(path)?;
         }
         Ok(package)
     }
@@ -212,6 +223,20 @@ impl Package {
         let found = digest(&mut file).map_err(io_error(path))?;
         if found != entry.sha256 {
             return Err(PackageError::Digest { path: path.into(), expected: entry.sha256.clone(), found });
+        }
+        Ok(())
+    }
+
+    /// Refuses an ONNX file that has tensors in files that the manifest does not list, or that are not below its own folder. ONNX
+    /// Runtime would open them.
+    fn refuse_foreign(&self, path: &str) -> Result<(), PackageError> {
+        let file = File::open(self.locate(path)?).map_err(io_error(path))?;
+        let malformed = |e: io::Error| PackageError::Malformed { path: path.into(), reason: e.to_string() };
+        for location in external::locations(&file).map_err(malformed)? {
+            let beside = path.rsplit_once('/').map_or(location.clone(), |(folder, _)| format!("{folder}/{location}"));
+            if !is_plain(&location) || !self.lists(&beside) {
+                return Err(PackageError::Foreign { path: path.into(), location });
+            }
         }
         Ok(())
     }
