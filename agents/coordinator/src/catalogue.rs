@@ -12,6 +12,8 @@ pub struct Offered {
     pub model_id: B256,
     /// Of the model's package.
     pub manifest: Manifest,
+    /// The package's folder, without symbolic links.
+    pub folder: PathBuf,
     /// Wei a pricing unit.
     pub unit_price: U256,
 }
@@ -21,7 +23,7 @@ pub struct Offered {
 pub struct Catalogue(Vec<Offered>);
 
 impl Catalogue {
-    /// Reads `cuckoo.json` in each folder. The weights are not needed here.
+    /// Reads `cuckoo.json` in each folder. The weights are only needed to give them to miners.
     ///
     /// # Errors
     /// A manifest that is missing or malformed, or two of one name.
@@ -39,7 +41,8 @@ impl Catalogue {
                 path.display(),
                 manifest.name
             );
-            models.push(Offered { model_id: manifest.model_id(), manifest, unit_price });
+            let folder = folder.canonicalize().with_context(|| folder.display().to_string())?;
+            models.push(Offered { model_id: manifest.model_id(), manifest, folder, unit_price });
         }
         Ok(Self(models))
     }
@@ -52,6 +55,11 @@ impl Catalogue {
                 self.0.iter().find(|offered| offered.manifest.name == text || offered.model_id.to_string() == text)
             }
         }
+    }
+
+    /// By its modelId.
+    pub fn get(&self, model_id: B256) -> Option<&Offered> {
+        self.0.iter().find(|offered| offered.model_id == model_id)
     }
 
     /// All.

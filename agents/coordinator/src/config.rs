@@ -48,7 +48,8 @@ pub struct Flags {
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<Url>,
-    /// Folder of a model to offer work for; only its cuckoo.json is read. Repeatable
+    /// Folder of a model to offer work for. Only its cuckoo.json is needed; the files beside it are what miners without the
+    /// model can fetch. Repeatable
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     model: Vec<PathBuf>,

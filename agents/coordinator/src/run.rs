@@ -67,13 +67,15 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<()> {
         async move { funding::run(&coordinator, &sender, shutdown).await }
     });
 
+    let packages = link::package::router(coordinator.catalogue.clone());
     let app = Router::new()
         .merge(api::router())
         .merge(link::router())
+        .with_state(coordinator)
+        .merge(packages)
         // Apps and the staking page run in browsers on other origins; keys are sent in a header, never as cookies.
         .layer(CorsLayer::permissive())
-        .layer(TraceLayer::new_for_http())
-        .with_state(coordinator);
+        .layer(TraceLayer::new_for_http());
     tracing::info!(listen = %listener.local_addr()?, session_seconds = SESSION_SECONDS, "ready for apps and miners");
     let serving = axum::serve(listener, app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     tokio::select! {

@@ -76,71 +76,119 @@ impl Deviation {
     }
 }
 
+/// How far a claim is off before it is held against anything.
+#[derive(Clone, Debug)]
+pub(crate) enum Measurement {
+    Init {
+        exact: bool,
+    },
+    /// Each tensor's error.
+    Step(Vec<Error>),
+    Finish {
+        pixel: u8,
+    },
+    /// Each vector's error.
+    Vectors(Vec<Error>),
+}
+
+/// An error and what it is held against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Error {
+    pub(crate) error: Norms,
+    /// How far the step moves; of a vector, its own size.
+    pub(crate) moved: Norms,
+}
+
+impl Measurement {
+    /// The deviation where no denominator counts as less than `floor`; the worst tensor or vector counts.
+    pub(crate) fn deviation(&self, floor: f64) -> Deviation {
+        let worst = |errors: &[Error]| {
+            errors.iter().fold((0.0_f64, 0.0_f64), |(max, relative), Error { error, moved }| {
+                (max.max(error.max / moved.max.max(floor)), relative.max(error.mean / moved.mean.max(floor)))
+            })
+        };
+        match self {
+            Self::Init { exact } => Deviation::Init { exact: *exact },
+            Self::Step(errors) => {
+                let (max, relative) = worst(errors);
+                Deviation::Step { max, relative }
+            }
+            Self::Finish { pixel } => Deviation::Finish { pixel: *pixel },
+            Self::Vectors(errors) => {
+                let (max, relative) = worst(errors);
+                Deviation::Vectors { max, relative }
+            }
+        }
+    }
+}
+
 /// Runs the transition in `run` and measures the claim.
-pub(crate) fn compare(run: &mut dyn Run, claim: &Transition<'_>, floor: f64) -> Result<Deviation, InferenceError> {
+pub(crate) fn measure(run: &mut dyn Run, claim: &Transition<'_>) -> Result<Measurement, InferenceError> {
     match *claim {
         Transition::Init { blob, after } => {
             after.expect(&run.lengths(0))?;
-            Ok(Deviation::Init { exact: run.init(blob)?.to_bytes() == after.to_bytes() })
+            Ok(Measurement::Init { exact: run.init(blob)?.to_bytes() == after.to_bytes() })
         }
         Transition::Step { k, before, after } => {
             let reference = run.step(k, before)?;
             after.expect(&run.lengths(k.saturating_add(1)))?;
-            Ok(step_deviation(before, after, &reference, floor))
+            Ok(Measurement::Step(step_errors(before, after, &reference)))
         }
-        Transition::Finish { before, output } => output_deviation(output, &run.finish(before)?, floor),
+        Transition::Finish { before, output } => measure_output(output, &run.finish(before)?),
     }
 }
 
-fn output_deviation(claim: &Output, reference: &Output, floor: f64) -> Result<Deviation, InferenceError> {
+fn measure_output(claim: &Output, reference: &Output) -> Result<Measurement, InferenceError> {
     match (claim, reference) {
         (Output::Image(claim), Output::Image(reference))
             if claim.size() == reference.size() && claim.rgb.len() == reference.rgb.len() =>
         {
             let differences = claim.rgb.iter().zip(&reference.rgb).map(|(a, b)| a.abs_diff(*b));
-            Ok(Deviation::Finish { pixel: differences.max().unwrap_or(0) })
+            Ok(Measurement::Finish { pixel: differences.max().unwrap_or(0) })
         }
         (Output::Vectors(claim), Output::Vectors(reference))
             if claim.dimensions == reference.dimensions && claim.values.len() == reference.values.len() =>
         {
             if !claim.values.iter().chain(&reference.values).all(|value| value.is_finite()) {
-                return Ok(Deviation::Vectors { max: f64::INFINITY, relative: f64::INFINITY });
+                return Ok(Measurement::Vectors(vec![Error::INFINITE]));
             }
-            let (mut max, mut relative) = (0.0_f64, 0.0_f64);
-            for (claim, reference) in claim.iter().zip(reference.iter()) {
-                let (error, size) = (Norms::of_difference(claim, reference), Norms::of(reference));
-                max = max.max(error.max / size.max.max(floor));
-                relative = relative.max(error.mean / size.mean.max(floor));
-            }
-            Ok(Deviation::Vectors { max, relative })
+            let error = |(claim, reference): (&[f32], &[f32])| Error {
+                error: Norms::of_difference(claim, reference),
+                moved: Norms::of(reference),
+            };
+            Ok(Measurement::Vectors(claim.iter().zip(reference.iter()).map(error).collect()))
         }
         _ => Err(InferenceError::Output { expected: reference.size(), found: claim.size() }),
     }
 }
 
-/// The worst tensor counts.
-fn step_deviation(before: &State, after: &State, reference: &State, floor: f64) -> Deviation {
+fn step_errors(before: &State, after: &State, reference: &State) -> Vec<Error> {
     if ![before, after, reference].into_iter().all(State::is_finite) {
-        return Deviation::Step { max: f64::INFINITY, relative: f64::INFINITY };
+        return vec![Error::INFINITE];
     }
-    let (mut max, mut relative) = (0.0_f64, 0.0_f64);
-    for (at, (after, reference)) in after.tensors().iter().zip(reference.tensors()).enumerate() {
-        let error = Norms::of_difference(after, reference);
+    let pairs = after.tensors().iter().zip(reference.tensors()).enumerate();
+    let error = |(at, (after, reference)): (usize, (&Vec<f32>, &Vec<f32>))| {
         let moved = match before.tensors().get(at) {
             Some(before) if before.len() == reference.len() => Norms::of_difference(reference, before),
             _ => Norms::of(reference),
         };
-        max = max.max(error.max / moved.max.max(floor));
-        relative = relative.max(error.mean / moved.mean.max(floor));
-    }
-    Deviation::Step { max, relative }
+        Error { error: Norms::of_difference(after, reference), moved }
+    };
+    pairs.map(error).collect()
+}
+
+impl Error {
+    /// Of values that are not finite.
+    const INFINITE: Self =
+        Self { error: Norms { max: f64::INFINITY, mean: f64::INFINITY }, moved: Norms { max: 1.0, mean: 1.0 } };
 }
 
 /// Norms in 64 bits.
-struct Norms {
-    max: f64,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Norms {
+    pub(crate) max: f64,
     /// Root mean square.
-    mean: f64,
+    pub(crate) mean: f64,
 }
 
 impl Norms {

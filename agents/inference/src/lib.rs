@@ -4,7 +4,10 @@
 //! keeps every state, [`Model::check`] runs transitions of somebody else's trace again.
 
 mod audit;
+pub mod calibration;
 mod error;
+mod external;
+pub mod fakes;
 mod image;
 mod model;
 mod network;
@@ -24,6 +27,6 @@ pub use model::{Generation, Model};
 pub use output::{Output, Vectors};
 pub use package::{MANIFEST, Package, PackageError};
 pub use program::Run;
-pub use runtime::Device;
+pub use runtime::{Device, Optimisation};
 pub use state::State;
 pub use tokenizer::Tokenizer;

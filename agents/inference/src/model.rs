@@ -1,7 +1,7 @@
 //! A package loaded on a device: it generates, and it checks what others generated.
 
 use crate::{
-    audit::{Deviation, Transition, compare},
+    audit::{Deviation, Transition, measure},
     error::InferenceError,
     output::Output,
     package::Package,
@@ -37,7 +37,7 @@ impl Model {
     pub fn load(package: &Package, device: &Device) -> Result<Self, InferenceError> {
         let manifest = package.manifest().clone();
         // Integer kernels differ between devices by more than rounding, or are missing.
-        if manifest.precision == "int8" && !matches!(device, Device::Cpu { .. }) {
+        if manifest.precision == "int8" && matches!(device, Device::Cuda { .. }) {
             return Err(InferenceError::unfit(
                 "cuckoo.json",
                 format!("int8 models run on the CPU only, not on {device}"),
@@ -121,7 +121,7 @@ impl Model {
     pub fn check(&mut self, body: &Body, transitions: &[Transition<'_>]) -> Result<Vec<Deviation>, InferenceError> {
         let floor = self.manifest.tolerance.floor.to_f64();
         let mut run = self.open(body)?;
-        transitions.iter().map(|transition| compare(&mut *run, transition, floor)).collect()
+        transitions.iter().map(|transition| Ok(measure(&mut *run, transition)?.deviation(floor))).collect()
     }
 }
 

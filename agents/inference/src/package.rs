@@ -1,15 +1,20 @@
 //! A model package on disk: `cuckoo.json` and the files it lists.
 
-use crate::program;
+use crate::{external, program};
 use alloy::primitives::{B256, hex};
-use cuckoo_protocol::manifest::{FileEntry, Manifest, ManifestError};
-use serde::de::DeserializeOwned;
+use cuckoo_protocol::{
+    manifest::{FileEntry, Manifest, ManifestError},
+    path::is_plain,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Serializer, ser::PrettyFormatter};
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File},
-    io::{self, Read},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
+use tempfile::NamedTempFile;
 
 /// Name of the manifest inside a package.
 pub const MANIFEST: &str = "cuckoo.json";
@@ -34,6 +39,9 @@ pub enum PackageError {
         /// Why.
         source: io::Error,
     },
+    /// A manifest cannot be written.
+    #[error("{MANIFEST} cannot be written: {0}")]
+    Write(io::Error),
     /// The manifest is no manifest.
     #[error("{MANIFEST} is refused: {0}")]
     Manifest(#[from] ManifestError),
@@ -75,6 +83,16 @@ pub enum PackageError {
         /// Inside the package.
         path: String,
     },
+    /// A network's weights lie where nothing binds them to the modelId, or outside the package.
+    #[error(
+        "{path} has weights in {location:?}, which {MANIFEST} does not list in its folder: list it, or take the network out"
+    )]
+    Foreign {
+        /// Inside the package.
+        path: String,
+        /// As the network has it.
+        location: String,
+    },
     /// A file is not what its name says.
     #[error("{path} is malformed: {reason}")]
     Malformed {
@@ -111,6 +129,24 @@ impl Package {
         let dir = dir.as_ref().canonicalize().map_err(io_error(&dir.as_ref().display().to_string()))?;
         let json = read_limited(&resolve(&dir, MANIFEST)?, MAX_MANIFEST).map_err(io_error(MANIFEST))?;
         let manifest = Manifest::parse(&json)?;
+        Self::supports(&manifest)?;
+        let package = Self { dir, manifest };
+        for (path, entry) in &package.manifest.files {
+            package.verify(path, entry)?;
+        }
+        // A network may read weights from any file below its own folder.
+        for path in package.manifest.files.keys().filter(|path| path.ends_with(".onnx")) {
+            package.refuse_unlisted(path.rsplit_once('/').map_or("", |(folder, _)| folder))?;
+            package.refuse_foreign(path)?;
+        }
+        Ok(package)
+    }
+
+    /// Whether this version can run a package with this manifest.
+    ///
+    /// # Errors
+    /// [`PackageError::Unsupported`].
+    pub fn supports(manifest: &Manifest) -> Result<(), PackageError> {
         let unsupported =
             |field, found: &str, known: String| PackageError::Unsupported { field, found: found.into(), known };
         if !program::names().any(|name| name == manifest.program) {
@@ -120,15 +156,7 @@ impl Package {
         if !PRECISIONS.contains(&manifest.precision.as_str()) {
             return Err(unsupported("precision", &manifest.precision, PRECISIONS.join(", ")));
         }
-        let package = Self { dir, manifest };
-        for (path, entry) in &package.manifest.files {
-            package.verify(path, entry)?;
-        }
-        // A network may read weights from any file below its own folder.
-        for path in package.manifest.files.keys().filter(|path| path.ends_with(".onnx")) {
-            package.refuse_unlisted(path.rsplit_once('/').map_or("", |(folder, _)| folder))?;
-        }
-        Ok(package)
+        Ok(())
     }
 
     /// The manifest.
@@ -139,6 +167,25 @@ impl Package {
     /// keccak256 of the manifest.
     pub fn model_id(&self) -> B256 {
         self.manifest.model_id()
+    }
+
+    /// Puts another manifest in place of the package's, in the style of those in this repository. Either the old one is there
+    /// afterwards or the new one, whole.
+    ///
+    /// # Errors
+    /// [`PackageError::Write`].
+    pub fn write_manifest(&self, manifest: &Manifest) -> Result<(), PackageError> {
+        let write = || -> io::Result<()> {
+            let mut file = NamedTempFile::new_in(&self.dir)?;
+            let mut json = Serializer::with_formatter(file.as_file_mut(), PrettyFormatter::with_indent(b" "));
+            manifest.serialize(&mut json)?;
+            file.write_all(b"\n")?;
+            let readable = fs::metadata(self.dir.join(MANIFEST))?.permissions();
+            file.as_file().set_permissions(readable)?;
+            file.as_file().sync_all()?;
+            file.persist(self.dir.join(MANIFEST)).map(drop).map_err(|e| e.error)
+        };
+        write().map_err(PackageError::Write)
     }
 
     /// The package's folder, without symbolic links.
@@ -173,17 +220,23 @@ impl Package {
         if found != entry.bytes {
             return Err(PackageError::Size { path: path.into(), expected: entry.bytes, found });
         }
-        let mut hasher = Sha256::new();
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match file.read(&mut buffer).map_err(io_error(path))? {
-                0 => break,
-                count => hasher.update(&buffer[..count]),
-            }
-        }
-        let found = hex::encode(hasher.finalize());
+        let found = digest(&mut file).map_err(io_error(path))?;
         if found != entry.sha256 {
             return Err(PackageError::Digest { path: path.into(), expected: entry.sha256.clone(), found });
+        }
+        Ok(())
+    }
+
+    /// Refuses an ONNX file that has tensors in files that the manifest does not list, or that are not below its own folder. ONNX
+    /// Runtime would open them.
+    fn refuse_foreign(&self, path: &str) -> Result<(), PackageError> {
+        let file = File::open(self.locate(path)?).map_err(io_error(path))?;
+        let malformed = |e: io::Error| PackageError::Malformed { path: path.into(), reason: e.to_string() };
+        for location in external::locations(&file).map_err(malformed)? {
+            let beside = path.rsplit_once('/').map_or(location.clone(), |(folder, _)| format!("{folder}/{location}"));
+            if !is_plain(&location) || !self.lists(&beside) {
+                return Err(PackageError::Foreign { path: path.into(), location });
+            }
         }
         Ok(())
     }
@@ -206,10 +259,7 @@ impl Package {
 
 /// The regular file at `path` inside the package at `dir`, links followed.
 fn resolve(dir: &Path, path: &str) -> Result<PathBuf, PackageError> {
-    // One spelling for each path: `a//b` would let a file be listed twice, and `\` and `:` lead elsewhere on Windows. An
-    // absolute path begins with an empty part.
-    let plain = path.split('/').all(|part| !matches!(part, "" | "." | "..")) && !path.contains(['\\', ':', '\0']);
-    if !plain {
+    if !is_plain(path) {
         return Err(PackageError::Path { path: path.into() });
     }
     let file = dir.join(path).canonicalize().map_err(io_error(path))?;
@@ -222,6 +272,18 @@ fn resolve(dir: &Path, path: &str) -> Result<PathBuf, PackageError> {
         return Err(PackageError::Io { path: path.into(), source });
     }
     Ok(file)
+}
+
+/// SHA-256 of a file, in hex.
+pub(crate) fn digest(file: &mut File) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex::encode(hasher.finalize())),
+            count => hasher.update(&buffer[..count]),
+        }
+    }
 }
 
 fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {

@@ -95,6 +95,23 @@ pub enum Device {
         /// Largest arena in bytes; None for all there is.
         memory_limit: Option<usize>,
     },
+    /// The processor with one thread, and networks less optimised than elsewhere: other kernels, in another order, as another
+    /// engine has them. Slow; for measuring how far honest machines may differ.
+    Plain {
+        /// How far networks are optimised.
+        optimisation: Optimisation,
+    },
+}
+
+/// How far ONNX Runtime optimises a network before it runs it; everywhere else all it can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Optimisation {
+    /// Each operator as the file has it.
+    None,
+    /// Constants folded, needless operators dropped.
+    Basic,
+    /// Operators fused, but in the file's own layout.
+    Extended,
 }
 
 impl fmt::Display for Device {
@@ -103,6 +120,7 @@ impl fmt::Display for Device {
             Self::Cpu { threads: 0 } => write!(f, "CPU"),
             Self::Cpu { threads } => write!(f, "CPU, {threads} threads"),
             Self::Cuda { id, .. } => write!(f, "CUDA device {id}"),
+            Self::Plain { optimisation } => write!(f, "CPU, 1 thread, optimisation: {optimisation:?}"),
         }
     }
 }
@@ -140,6 +158,14 @@ pub(crate) fn open(
         match device {
             // Threads that spin while they wait take the cores from whatever else the machine does, idle networks' too.
             Device::Cpu { threads } => Ok(builder.with_intra_threads(*threads)?.with_intra_op_spinning(false)?),
+            Device::Plain { optimisation } => {
+                let level = match optimisation {
+                    Optimisation::None => GraphOptimizationLevel::Disable,
+                    Optimisation::Basic => GraphOptimizationLevel::Level1,
+                    Optimisation::Extended => GraphOptimizationLevel::Level2,
+                };
+                Ok(builder.with_intra_threads(1)?.with_optimization_level(level)?)
+            }
             Device::Cuda { id, memory_limit } => {
                 // Defaults that would let two honest machines differ by more than rounding are turned off: TF32, and the
                 // choice of convolution by measuring, which differs from run to run.

@@ -8,8 +8,9 @@ use common::{
     refused,
 };
 use cuckoo_inference::{InferenceError, PackageError};
+use cuckoo_protocol::manifest::BodyError;
 use serde_json::{Value, json};
-use std::fs;
+use std::{fs, os::unix::fs::symlink};
 
 const UNET: &str = "unet/model.onnx";
 const LATENTS: &[&str] = &["batch", "4", "height", "width"];
@@ -41,6 +42,7 @@ fn files_that_are_no_networks_are_refused() {
             let error = refused(copy.put(&format!("{part}/model.onnx"), bytes).load());
             let found = match &error {
                 InferenceError::Open { part, .. } | InferenceError::Unfit { part, .. } => part,
+                InferenceError::Package(PackageError::Malformed { path, .. }) => path.trim_end_matches("/model.onnx"),
                 other => panic!("{other}"),
             };
             assert_eq!(found, part, "{error}");
@@ -136,10 +138,18 @@ fn a_network_reads_no_file_outside_the_package() {
     fs::write(&outside, [0; 4]).unwrap();
     let name = outside.path().file_name().unwrap().to_str().unwrap().to_owned();
     let add: Nodes<'_> = &[("Add", &["sample", "weights"], &["out_sample"])];
-    for location in [format!("../../{name}"), outside.path().canonicalize().unwrap().display().to_string()] {
+    let elsewhere = "../vae_decoder/config.json".to_owned();
+    for location in [
+        format!("../../{name}"),
+        outside.path().canonicalize().unwrap().display().to_string(),
+        elsewhere,
+        String::new(),
+    ] {
         let stolen = network_with(&[SAMPLE, TIMESTEP, HIDDEN], add, &[OUTPUT], &[("weights", 1, &location)]);
-        let error = refused(copy.put(UNET, &stolen).load());
-        assert!(matches!(&error, InferenceError::Open { part, .. } if part == "unet"), "{location}: {error}");
+        let error = refused(copy.put(UNET, &stolen).open());
+        let named =
+            |found: &PackageError| matches!(found, PackageError::Foreign { location: named, .. } if *named == location);
+        assert!(named(&error), "{location}: {error}");
     }
     // Beside the network it may be, if it is listed.
     let bound = network_with(&[SAMPLE, TIMESTEP, HIDDEN], add, &[OUTPUT], &[("weights", 1, "weights.bin")]);
@@ -147,6 +157,109 @@ fn a_network_reads_no_file_outside_the_package() {
     assert!(matches!(refused(copy.load()), InferenceError::Package(PackageError::Unlisted { .. })));
     copy.put("unet/weights.bin", &[0; 4]);
     copy.load().unwrap();
+    // Not if it leads out, and not if it has fewer bytes than the network says.
+    let bound = network_with(&[SAMPLE, TIMESTEP, HIDDEN], add, &[OUTPUT], &[("weights", 1 << 40, "weights.bin")]);
+    let error = refused(copy.put(UNET, &bound).load());
+    assert!(matches!(&error, InferenceError::Open { part, .. } if part == "unet"), "{error}");
+    fs::remove_file(copy.path("unet/weights.bin")).unwrap();
+    symlink(outside.path(), copy.path("unet/weights.bin")).unwrap();
+    let error = refused(copy.load());
+    assert!(matches!(&error, InferenceError::Package(PackageError::Outside { .. })), "{error}");
+}
+
+#[test]
+fn operators_that_are_not_onnxs_are_refused() {
+    for operator in ["Frobnicate", "org.example::Run", "com.microsoft::Frobnicate"] {
+        let error = refused(with_unet(&[SAMPLE, TIMESTEP, HIDDEN], &[(operator, &["sample"], &["out_sample"])]).load());
+        assert!(matches!(&error, InferenceError::Open { part, .. } if part == "unet"), "{operator}: {error}");
+        assert!(error.to_string().contains(operator.rsplit("::").next().unwrap()), "{error}");
+    }
+}
+
+#[test]
+fn networks_with_a_flipped_byte_load_or_are_refused() {
+    // A small network, so that most of its bytes say what it is, and a real one's beginning and end.
+    let scaled: Nodes<'_> = &[("Cast", &["timestep"], &["time"]), ("Div", &["sample", "time"], &["out_sample"])];
+    let small = network(&[SAMPLE, TIMESTEP, HIDDEN], scaled, &[OUTPUT]);
+    let real = fs::read(Copy::new().path(UNET)).unwrap();
+    let of_small = (0..small.len()).step_by(5).map(|at| (&small, at));
+    let of_real = [0, 1, 2, 9, 40, 1000, real.len() / 2, real.len() - 40, real.len() - 2].map(|at| (&real, at));
+    let copy = Copy::new();
+    let (mut loaded, mut refused) = (0, 0);
+    for (number, (bytes, at)) in of_small.chain(of_real).enumerate() {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= 1 << (number % 8);
+        match copy.put(UNET, &bytes).load() {
+            Ok(_) => loaded += 1,
+            Err(
+                InferenceError::Open { .. }
+                | InferenceError::Unfit { .. }
+                | InferenceError::Run { .. }
+                | InferenceError::NonFinite { .. }
+                | InferenceError::Package(PackageError::Malformed { .. } | PackageError::Foreign { .. }),
+            ) => refused += 1,
+            Err(other) => panic!("byte {at}: {other}"),
+        }
+    }
+    assert!(loaded > 0 && refused > 10, "{loaded} loaded, {refused} refused");
+}
+
+#[test]
+fn sizes_that_no_memory_holds_are_refused() {
+    let same: Nodes<'_> = &[("Identity", &["sample"], &["out_sample"])];
+    let wide: Port<'_> = ("sample", F32, &["batch", "4", "4611686018427387904", "width"]);
+    assert!(unfit(&with_unet(&[wide, TIMESTEP, HIDDEN], same), "unet").contains("cannot hold"));
+
+    // 2, 4, 8 and 8 to the eighth power: 2⁷² values.
+    let powers: Nodes<'_> = &[
+        ("Shape", &["sample"], &["one"]),
+        ("Mul", &["one", "one"], &["two"]),
+        ("Mul", &["two", "two"], &["four"]),
+        ("Mul", &["four", "four"], &["eight"]),
+        ("ConstantOfShape", &["eight"], &["zeros"]),
+        ("ReduceSum", &["zeros"], &["zero"]),
+        ("Add", &["sample", "zero"], &["out_sample"]),
+    ];
+    let error = refused(with_unet(&[SAMPLE, TIMESTEP, HIDDEN], powers).load());
+    assert!(matches!(&error, InferenceError::Open { .. } | InferenceError::Run { .. }), "{error}");
+
+    let add: Nodes<'_> = &[("Add", &["sample", "weights"], &["out_sample"])];
+    let copy = Copy::new();
+    for length in [1 << 40, 1 << 62, u64::MAX] {
+        copy.put("unet/weights.bin", &[0; 4]);
+        let vast = network_with(&[SAMPLE, TIMESTEP, HIDDEN], add, &[OUTPUT], &[("weights", length, "weights.bin")]);
+        let error = refused(copy.put(UNET, &vast).load());
+        assert!(matches!(&error, InferenceError::Open { part, .. } if part == "unet"), "{length}: {error}");
+    }
+}
+
+#[test]
+fn prompts_of_a_megabyte_are_refused_or_cut() {
+    let mut model = Copy::new().load().unwrap();
+    let (words, word) = ("a red apple ".repeat(90_000), "a".repeat(1 << 20));
+    for prompt in [&words, &word] {
+        let request = body(&model, prompt, 1);
+        let error = refused(generate(&mut model, &request));
+        assert!(matches!(&error, InferenceError::Body(BodyError::Prompt { .. })), "{error}");
+    }
+    // A manifest may allow them; the network then sees as much as it takes.
+    let copy = Copy::new();
+    copy.alter_manifest(|manifest| manifest["limits"]["max_prompt_bytes"] = json!(u32::MAX));
+    let mut model = copy.load().unwrap();
+    let mut root = |prompt: &str| {
+        let request = body(&model, prompt, 1);
+        generate(&mut model, &request).unwrap().trace_root()
+    };
+    assert_eq!(root(&words), root(&"a red apple ".repeat(30)));
+    root(&word);
+}
+
+#[test]
+fn settings_nested_without_end_are_refused() {
+    let copy = Copy::new();
+    copy.put("vae_decoder/config.json", "[".repeat(1 << 20).as_bytes());
+    let error = refused(copy.load());
+    assert!(matches!(&error, InferenceError::Package(PackageError::Malformed { .. })), "{error}");
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! The command line.
 
-use crate::{config::Flags, doctor, run};
+use crate::{config::Flags, doctor, model::Model, run};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use cuckoo_chain::command::{KeyNew, Register, stop_signal};
 use cuckoo_protocol::contracts::Role;
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 /// Claims tasks from coordinators, does them, and collects the pay.
 ///
@@ -43,6 +43,9 @@ enum Command {
     Key(Key),
     /// Run one request with each model and print how it went as JSON; with --rpc-url also check chain, registration and stake
     Doctor(Box<Doctor>),
+    /// Check and look after model packages
+    #[command(subcommand)]
+    Model(Model),
 }
 
 #[derive(Subcommand)]
@@ -60,25 +63,22 @@ struct Doctor {
     output: Option<PathBuf>,
 }
 
-/// Runs the command that the arguments name.
+/// Runs the command that the arguments name. A command that did its work but found what a script should notice has an exit code
+/// of its own.
 ///
 /// # Errors
 /// One sentence for people.
-pub async fn main() -> Result<()> {
+pub async fn main() -> Result<ExitCode> {
     match Cli::parse().command {
-        Command::Run(flags) => run::run(flags.load()?, stop_signal()?).await,
-        Command::Register(register) => {
-            println!("{}", register.execute(Role::Miner).await?);
-            Ok(())
-        }
-        Command::Key(Key::New(new)) => {
-            println!("{}", new.execute()?);
-            Ok(())
-        }
+        Command::Run(flags) => run::run(flags.load()?, stop_signal()?).await?,
+        Command::Register(register) => println!("{}", register.execute(Role::Miner).await?),
+        Command::Key(Key::New(new)) => println!("{}", new.execute()?),
         Command::Doctor(doctor) => {
             let report = doctor::examine(&doctor.flags.load()?, doctor.output.as_deref()).await;
             println!("{}", serde_json::to_string_pretty(&report)?);
-            report.verdict()
+            report.verdict()?;
         }
+        Command::Model(model) => return model.execute().await,
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -9,6 +9,7 @@ pub mod fleet;
 pub mod lease;
 pub mod link;
 pub mod metrics;
+pub mod model;
 mod run;
 pub mod session;
 pub mod slots;

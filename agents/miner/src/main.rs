@@ -11,7 +11,7 @@ async fn main() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .init();
     match cuckoo_miner::cli::main().await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("miner-agent: {error:#}");
             ExitCode::FAILURE

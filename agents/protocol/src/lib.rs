@@ -11,6 +11,7 @@ pub mod link;
 pub mod manifest;
 pub mod merkle;
 pub mod message;
+pub mod path;
 pub mod receipt;
 pub mod request;
 pub mod trace;

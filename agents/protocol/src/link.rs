@@ -2,6 +2,7 @@
 //!
 //! | Call | Body | Answer |
 //! |---|---|---|
+//! | `GET /link/v1/models/{modelId}/{path}` | | a file of a model's package, also in ranges; `cuckoo.json` first |
 //! | `GET /link/v1/nonce` | | [`Nonce`] |
 //! | `POST /link/v1/login` | [`LoginRequest`] | [`LoginAnswer`] |
 //! | `POST /link/v1/claim` | [`ClaimRequest`] | [`ClaimAnswer`], after at most [`PARK_SECONDS`] |
@@ -9,7 +10,7 @@
 //! | `POST /link/v1/leases/{id}/result` | [`ResultSubmission`] | [`ResultAnswer`] |
 //! | `POST /link/v1/leases/{id}/decline` | [`Decline`] | 204 |
 //!
-//! All but the first two carry `Authorization: Bearer <token>`. Errors are [`ErrorBody`] with a fitting status.
+//! All but the first three carry `Authorization: Bearer <token>`. Errors are [`ErrorBody`] with a fitting status.
 
 use crate::{
     contracts::{Login, Offer, Result as TaskResult, Session, Voucher},

@@ -2,6 +2,7 @@
 
 mod lease;
 mod login;
+pub mod package;
 
 use crate::{coordinator::Coordinator, error::ApiError, session::Identity};
 use axum::{

@@ -9,7 +9,7 @@ pub const F16: u64 = 10;
 /// A value of the graph: name, element type, dimensions; a dimension is a number or a name.
 pub type Port<'a> = (&'a str, u64, &'a [&'a str]);
 
-/// A network whose nodes are (operator, inputs, outputs).
+/// A network whose nodes are (operator, inputs, outputs); an operator of another domain is `domain::operator`.
 pub fn network(inputs: &[Port<'_>], nodes: &[(&str, &[&str], &[&str])], outputs: &[Port<'_>]) -> Vec<u8> {
     network_with(inputs, nodes, outputs, &[])
 }
@@ -23,7 +23,8 @@ pub fn network_with(
 ) -> Vec<u8> {
     let mut graph = bytes(2, b"graph");
     for (operator, takes, gives) in nodes {
-        let mut node = bytes(4, operator.as_bytes());
+        let (domain, name) = operator.rsplit_once("::").unwrap_or(("", operator));
+        let mut node = [bytes(4, name.as_bytes()), bytes(7, domain.as_bytes())].concat();
         takes.iter().for_each(|name| node.extend(bytes(1, name.as_bytes())));
         gives.iter().for_each(|name| node.extend(bytes(2, name.as_bytes())));
         if *operator == "Cast" {
@@ -41,8 +42,12 @@ pub fn network_with(
     }
     inputs.iter().for_each(|port| graph.extend(bytes(11, &value(port))));
     outputs.iter().for_each(|port| graph.extend(bytes(12, &value(port))));
-    let opset = [bytes(1, b""), number(2, 17)].concat();
-    [number(1, 8), bytes(7, &graph), bytes(8, &opset)].concat()
+    let mut domains: Vec<&str> =
+        nodes.iter().filter_map(|(operator, ..)| Some(operator.rsplit_once("::")?.0)).collect();
+    domains.dedup();
+    let opset = |domain: &str, version| bytes(8, &[bytes(1, domain.as_bytes()), number(2, version)].concat());
+    let others: Vec<u8> = domains.into_iter().flat_map(|domain| opset(domain, 1)).collect();
+    [number(1, 8), bytes(7, &graph), opset("", 17), others].concat()
 }
 
 fn value((name, element, dimensions): &Port<'_>) -> Vec<u8> {
