@@ -1,0 +1,75 @@
+//! The settings in a diffusers folder, and what of them this program can follow.
+
+use crate::{error::InferenceError, package::Package, scheduler::SchedulerConfig};
+use serde::Deserialize;
+use serde_json::Value;
+
+const UNET: &str = "unet";
+const VAE_DECODER: &str = "vae_decoder";
+
+/// What the drawing needs to know of a package.
+pub(super) struct Settings {
+    pub(super) scheduler: SchedulerConfig,
+    /// Channels of the latents.
+    pub(super) channels: usize,
+    /// Pixels on each side of what one latent stands for.
+    pub(super) scale: u32,
+    /// What latents are divided by before they are decoded.
+    pub(super) factor: f32,
+}
+
+#[derive(Deserialize)]
+struct UnetConfig {
+    in_channels: usize,
+    out_channels: usize,
+}
+
+#[derive(Deserialize)]
+struct VaeConfig {
+    latent_channels: usize,
+    out_channels: usize,
+    block_out_channels: Vec<usize>,
+    #[serde(default = "stable_diffusion_factor")]
+    scaling_factor: f32,
+    #[serde(default)]
+    shift_factor: Value,
+    #[serde(default)]
+    latents_mean: Value,
+}
+
+/// What diffusers takes when vae_decoder/config.json does not say.
+fn stable_diffusion_factor() -> f32 {
+    0.18215
+}
+
+impl Settings {
+    /// Reads the settings of a package and checks that they fit each other.
+    pub(super) fn read(package: &Package) -> Result<Self, InferenceError> {
+        let unet: UnetConfig = package.read_json("unet/config.json")?;
+        let vae: VaeConfig = package.read_json("vae_decoder/config.json")?;
+        let scheduler: SchedulerConfig = package.read_json("scheduler/scheduler_config.json")?;
+
+        let channels = vae.latent_channels;
+        // Stable Diffusion has 4, its successors 16; a file that says millions would only exhaust the memory.
+        if !(1..=64).contains(&channels) {
+            return Err(InferenceError::unfit(VAE_DECODER, format!("it has {channels} latent channels, not 1 to 64")));
+        }
+        if [unet.in_channels, unet.out_channels] != [channels; 2] {
+            let reason = format!("it maps {} to {} channels, not {channels}", unet.in_channels, unet.out_channels);
+            return Err(InferenceError::unfit(UNET, reason));
+        }
+        if vae.out_channels != 3 || !vae.shift_factor.is_null() || !vae.latents_mean.is_null() {
+            let reason = "it must draw 3 channels from latents that are not shifted";
+            return Err(InferenceError::unfit(VAE_DECODER, reason));
+        }
+        // Each block but the first doubles the size.
+        let scale = match vae.block_out_channels.len() {
+            blocks @ 1..=8 => 1 << (blocks - 1),
+            blocks => return Err(InferenceError::unfit(VAE_DECODER, format!("it has {blocks} blocks, not 1 to 8"))),
+        };
+        if !vae.scaling_factor.is_normal() {
+            return Err(InferenceError::unfit(VAE_DECODER, format!("its scaling_factor is {}", vae.scaling_factor)));
+        }
+        Ok(Self { scheduler, channels, scale, factor: vae.scaling_factor })
+    }
+}
