@@ -71,7 +71,7 @@ fn prompts_become_the_ids_of_pythons_tokeniser() {
     assert!(models.contains_key("cuckoo-tiny"));
     for (name, entries) in models {
         let package = Package::open(repository(&format!("models/{name}"))).unwrap();
-        let tokenizer = Tokenizer::load(&package).unwrap();
+        let tokenizer = Tokenizer::load(&package, "tokenizer").unwrap();
         let mut wrong = Vec::new();
         for entry in entries.as_array().unwrap() {
             let prompt = entry["prompt"].as_str().unwrap();
@@ -124,7 +124,7 @@ fn a_tokenizer_json_alone_is_followed_too() {
         files.remove("tokenizer/vocab.json");
         files.remove("tokenizer/merges.txt");
     });
-    let tokenizer = Tokenizer::load(&copy.open().unwrap()).unwrap();
+    let tokenizer = Tokenizer::load(&copy.open().unwrap(), "tokenizer").unwrap();
     for entry in read_json("models/golden/tokenizer.json")["models"]["cuckoo-tiny"].as_array().unwrap() {
         let ids = if entry["fast_ids"].is_array() { &entry["fast_ids"] } else { &entry["ids"] };
         let found = tokenizer.encode(entry["prompt"].as_str().unwrap()).unwrap();

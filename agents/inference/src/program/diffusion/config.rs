@@ -16,12 +16,37 @@ pub(super) struct Settings {
     pub(super) scale: u32,
     /// What latents are divided by before they are decoded.
     pub(super) factor: f32,
+    /// What SDXL's denoiser takes besides; None for Stable Diffusion 1 and 2.
+    pub(super) added: Option<Added>,
+}
+
+/// What SDXL's denoiser takes besides the embeddings of tokens: the pooled prompt, and the picture's size.
+#[derive(Clone)]
+pub(super) struct Added {
+    /// Numbers in the pooled prompt.
+    pub(super) pooled: usize,
+    /// Whether no negative prompt is shown as zeros rather than as the empty prompt.
+    pub(super) zeros_for_no_prompt: bool,
 }
 
 #[derive(Deserialize)]
 struct UnetConfig {
     in_channels: usize,
     out_channels: usize,
+    addition_embed_type: Option<String>,
+    addition_time_embed_dim: Option<usize>,
+    projection_class_embeddings_input_dim: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    #[serde(default = "stable_diffusion_xl_zeros")]
+    force_zeros_for_empty_prompt: bool,
+}
+
+/// What diffusers takes when model_index.json does not say.
+fn stable_diffusion_xl_zeros() -> bool {
+    true
 }
 
 #[derive(Deserialize)]
@@ -70,6 +95,32 @@ impl Settings {
         if !vae.scaling_factor.is_normal() {
             return Err(InferenceError::unfit(VAE_DECODER, format!("its scaling_factor is {}", vae.scaling_factor)));
         }
-        Ok(Self { scheduler, channels, scale, factor: vae.scaling_factor })
+        let added = Added::read(package, &unet)?;
+        Ok(Self { scheduler, channels, scale, factor: vae.scaling_factor, added })
+    }
+}
+
+impl Added {
+    fn read(package: &Package, unet: &UnetConfig) -> Result<Option<Self>, InferenceError> {
+        match unet.addition_embed_type.as_deref() {
+            None => return Ok(None),
+            Some("text_time") => {}
+            Some(other) => {
+                let reason =
+                    format!("its addition_embed_type is {other:?}; this program follows null and \"text_time\"");
+                return Err(InferenceError::unfit(UNET, reason));
+            }
+        }
+        // Each of the six numbers of the size is embedded. SDXL's refiner takes five, an aesthetic score among them.
+        let sizes = unet.addition_time_embed_dim.and_then(|size| size.checked_mul(6));
+        let pooled = match (unet.projection_class_embeddings_input_dim, sizes) {
+            (Some(all), Some(sizes)) => all.checked_sub(sizes),
+            _ => None,
+        };
+        let pooled = pooled.filter(|pooled| *pooled > 0).ok_or_else(|| {
+            InferenceError::unfit(UNET, "its added embeddings are not a pooled prompt and six numbers of the size")
+        })?;
+        let index: Index = package.read_json("model_index.json")?;
+        Ok(Some(Self { pooled, zeros_for_no_prompt: index.force_zeros_for_empty_prompt }))
     }
 }

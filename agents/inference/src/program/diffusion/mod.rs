@@ -1,4 +1,4 @@
-//! `diffusion/text-to-image`: a diffusers folder in the layout of Stable Diffusion 1.x, exported to ONNX.
+//! `diffusion/text-to-image`: a diffusers folder in the layout of Stable Diffusion 1, 2 or XL, exported to ONNX.
 
 mod config;
 mod text;
@@ -52,8 +52,8 @@ pub(super) fn load(package: &Package, device: &Device) -> Result<Box<dyn Program
             Scheduler::plan(name, &settings.scheduler, steps)?;
         }
     }
-    let text = Text::load(package, device)?;
-    let inputs = [&["sample", "timestep"], &Conditioning::INPUTS[..]].concat();
+    let text = Text::load(package, device, &settings)?;
+    let inputs = [&["sample", "timestep"][..], text.inputs()].concat();
     Ok(Box::new(Diffusion {
         settings,
         text,
@@ -75,8 +75,8 @@ impl Program for Diffusion {
         let scheduler = Scheduler::plan(&body.scheduler, &self.settings.scheduler, body.steps)?;
         let guidance = body.guidance.to_f32();
         // As diffusers does it: without guidance, the negative prompt plays no part.
-        let prompts: &[&str] = if guidance > 1.0 { &[&body.negative_prompt, &body.prompt] } else { &[&body.prompt] };
-        let conditioning = self.text.encode(prompts)?;
+        let negative = (guidance > 1.0).then_some(body.negative_prompt.as_str());
+        let conditioning = self.text.encode(&body.prompt, negative, [body.width, body.height])?;
         let (height, width) = ((body.height / scale) as usize, (body.width / scale) as usize);
         Ok(Box::new(Drawing {
             shape: [channels, height, width],
