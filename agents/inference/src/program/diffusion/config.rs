@@ -1,6 +1,10 @@
 //! The settings in a diffusers folder, and what of them this program can follow.
 
-use crate::{error::InferenceError, package::Package, scheduler::SchedulerConfig};
+use crate::{
+    error::InferenceError,
+    package::{Package, PackageError},
+    scheduler::SchedulerConfig,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -72,7 +76,9 @@ impl Settings {
     pub(super) fn read(package: &Package) -> Result<Self, InferenceError> {
         let unet: UnetConfig = package.read_json("unet/config.json")?;
         let vae: VaeConfig = package.read_json("vae_decoder/config.json")?;
-        let scheduler: SchedulerConfig = package.read_json("scheduler/scheduler_config.json")?;
+        let path = "scheduler/scheduler_config.json";
+        let malformed = |e: serde_json::Error| PackageError::Malformed { path: path.into(), reason: e.to_string() };
+        let scheduler = SchedulerConfig::parse(&package.read(path)?).map_err(malformed)?;
 
         let channels = vae.latent_channels;
         // Stable Diffusion has 4, its successors 16; a file that says millions would only exhaust the memory.

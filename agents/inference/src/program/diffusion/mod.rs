@@ -43,8 +43,11 @@ pub(super) fn load(package: &Package, device: &Device) -> Result<Box<dyn Program
     let [width, height] = [defaults.width, defaults.height].map(|side| side / settings.scale);
     let channels = settings.channels as u32;
     let shapes: Vec<&[u32]> = manifest.state.iter().map(|tensor| tensor.shape.as_slice()).collect();
-    if shapes != [[channels, height, width]] {
-        let reason = format!("it lists states {shapes:?} where this program has [[{channels}, {height}, {width}]]");
+    // The latents, then what a step leaves to the next where one of the schedulers needs that.
+    let tensors = limits.schedulers.iter().map(|name| Scheduler::tensors(name)).max().unwrap_or(1);
+    let expected = vec![[channels, height, width]; tensors];
+    if shapes != expected {
+        let reason = format!("it lists states {shapes:?} where this program, with its schedulers, has {expected:?}");
         return Err(InferenceError::unfit("cuckoo.json", reason));
     }
     for name in &limits.schedulers {
@@ -80,7 +83,7 @@ impl Program for Diffusion {
         let (height, width) = ((body.height / scale) as usize, (body.width / scale) as usize);
         Ok(Box::new(Drawing {
             shape: [channels, height, width],
-            lengths: [channels * height * width],
+            lengths: vec![channels * height * width; Scheduler::tensors(&body.scheduler)],
             conditioning,
             guidance,
             scheduler,
@@ -101,13 +104,14 @@ struct Drawing<'a> {
     size: [u32; 2],
     /// Channels, rows and columns of the latents.
     shape: [usize; 3],
-    lengths: [usize; 1],
+    /// Values in the latents, and in what a step leaves to the next if the scheduler needs that.
+    lengths: Vec<usize>,
     /// With guidance of two prompts: first what the negative one makes of the latents, then what the prompt does.
     conditioning: Conditioning,
 }
 
 impl Drawing<'_> {
-    /// The only tensor of a state.
+    /// The first tensor of a state.
     fn latents<'s>(&self, state: &'s State) -> Result<&'s [f32], InferenceError> {
         state.expect(&self.lengths)?;
         Ok(&state.tensors()[0])
@@ -116,13 +120,16 @@ impl Drawing<'_> {
 
 impl Run for Drawing<'_> {
     fn lengths(&self, _: u32) -> Vec<usize> {
-        self.lengths.to_vec()
+        self.lengths.clone()
     }
 
     fn init(&mut self, _: &[u8]) -> Result<State, InferenceError> {
         let scale = self.scheduler.init_scale();
         let normals = noise::normals(self.seed, 0, self.lengths[0]);
-        Ok(State::new(vec![normals.iter().map(|value| value * scale).collect()]))
+        // Nothing is left to the first step.
+        let mut tensors: Vec<Vec<f32>> = self.lengths.iter().map(|&length| vec![0.0; length]).collect();
+        tensors[0] = normals.iter().map(|value| value * scale).collect();
+        Ok(State::new(tensors))
     }
 
     fn step(&mut self, k: u32, state: &State) -> Result<State, InferenceError> {
@@ -145,7 +152,10 @@ impl Run for Drawing<'_> {
             let guide = |(without, with): (&f32, f32)| without + self.guidance * (with - without);
             output = output.iter().zip(with_prompt).map(guide).collect();
         }
-        Ok(State::new(vec![self.scheduler.step(k as usize, latents, &output)]))
+        // The noise in state k + 1 is that of stream k + 1.
+        let added = self.scheduler.adds_noise(k as usize);
+        let noise = if added { noise::normals(self.seed, u64::from(k) + 1, latents.len()) } else { vec![] };
+        Ok(State::new(self.scheduler.step(k as usize, state.tensors(), &output, &noise)))
     }
 
     fn finish(&mut self, state: &State) -> Result<Output, InferenceError> {
