@@ -22,6 +22,8 @@ pub(super) struct Settings {
     pub(super) factor: f32,
     /// What SDXL's denoiser takes besides; None for Stable Diffusion 1 and 2.
     pub(super) added: Option<Added>,
+    /// Numbers that the denoiser is told the guidance with; None if it is not told.
+    pub(super) guidance_embedding: Option<usize>,
 }
 
 /// What SDXL's denoiser takes besides the embeddings of tokens: the pooled prompt, and the picture's size.
@@ -37,6 +39,7 @@ pub(super) struct Added {
 struct UnetConfig {
     in_channels: usize,
     out_channels: usize,
+    time_cond_proj_dim: Option<usize>,
     addition_embed_type: Option<String>,
     addition_time_embed_dim: Option<usize>,
     projection_class_embeddings_input_dim: Option<usize>,
@@ -101,8 +104,21 @@ impl Settings {
         if !vae.scaling_factor.is_normal() {
             return Err(InferenceError::unfit(VAE_DECODER, format!("its scaling_factor is {}", vae.scaling_factor)));
         }
+        // As many frequencies as that, two at least; more than a million would only exhaust the memory.
+        if let Some(size) = unet.time_cond_proj_dim
+            && !(4..=1 << 20).contains(&size)
+        {
+            return Err(InferenceError::unfit(UNET, format!("its time_cond_proj_dim is {size}, not 4 to 1048576")));
+        }
         let added = Added::read(package, &unet)?;
-        Ok(Self { scheduler, channels, scale, factor: vae.scaling_factor, added })
+        Ok(Self {
+            scheduler,
+            channels,
+            scale,
+            factor: vae.scaling_factor,
+            added,
+            guidance_embedding: unet.time_cond_proj_dim,
+        })
     }
 }
 
