@@ -34,6 +34,7 @@ fn new_task(id: &str, idempotency: Option<B256>) -> NewTask {
         guidance: "5".parse().unwrap(),
         seed: 1,
         scheduler: "ddim".to_owned(),
+        strength: None,
     };
     let model_id = B256::repeat_byte(3);
     NewTask {

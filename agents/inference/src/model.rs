@@ -49,17 +49,21 @@ impl Model {
         Ok(model)
     }
 
-    /// Runs the first two steps of a default request, of which the first may be of its own kind, and finishes.
+    /// Runs the first two steps of default requests, of which the first may be of its own kind, and finishes.
     fn try_out(&mut self) -> Result<(), InferenceError> {
         let body = self.manifest.default_body("a text".to_owned());
-        let blob = vec![0; body.blob_bytes()];
-        let mut run = self.open(&body)?;
-        let mut state = run.init(&blob)?;
-        for k in 0..body.steps().min(2) {
-            state.expect(&run.lengths(k))?;
-            state = run.step(k, &state)?;
+        let with_picture = self.manifest.body_with_picture("a text".to_owned());
+        for body in [Some(body), with_picture].into_iter().flatten() {
+            let blob = vec![0; body.blob_bytes()];
+            let mut run = self.open(&body)?;
+            let mut state = run.init(&blob)?;
+            for k in 0..body.steps().min(2) {
+                state.expect(&run.lengths(k))?;
+                state = run.step(k, &state)?;
+            }
+            run.finish(&state)?;
         }
-        run.finish(&state).map(drop)
+        Ok(())
     }
 
     /// The manifest of the package.

@@ -25,6 +25,8 @@ pub(crate) struct Network {
     device: Device,
     placement: Placement,
     inputs: Vec<Input>,
+    /// Names, at least one.
+    outputs: Vec<String>,
     /// Open sessions by the sizes they are fixed to, latest used first.
     sessions: VecDeque<(BTreeMap<String, i64>, Session)>,
 }
@@ -78,7 +80,8 @@ impl Network {
     ) -> Result<Self, InferenceError> {
         let path = package.locate(&format!("{part}/model.onnx"))?;
         let session = runtime::inspect(part, &path)?;
-        if session.outputs().is_empty() {
+        let outputs: Vec<String> = session.outputs().iter().map(|outlet| outlet.name().to_owned()).collect();
+        if outputs.is_empty() {
             return Err(InferenceError::unfit(part, "it has no output"));
         }
         let inputs = session.inputs().iter().map(|outlet| Input::new(part, outlet)).collect::<Result<Vec<_>, _>>()?;
@@ -90,7 +93,7 @@ impl Network {
             let reason = format!("its inputs are {}, not {}", found.join(", "), wanted.join(", "));
             return Err(InferenceError::unfit(part, reason));
         }
-        Ok(Self { part, path, device: device.clone(), placement, inputs, sessions: VecDeque::new() })
+        Ok(Self { part, path, device: device.clone(), placement, inputs, outputs, sessions: VecDeque::new() })
     }
 
     /// The input of that name.
@@ -101,25 +104,40 @@ impl Network {
 
     /// Runs the network and returns the values of its first output, which must have `shape`.
     pub(crate) fn run(&mut self, feeds: &[Feed<'_>], shape: &[usize]) -> Result<Vec<f32>, InferenceError> {
+        let first = self.outputs.first().cloned().unwrap_or_default();
+        let values = self.run_for(feeds, &[(&first, shape)])?.pop();
+        values.ok_or_else(|| InferenceError::unfit(self.part, "it gave no output"))
+    }
+
+    /// Runs the network and returns the values of the outputs named, in that order, which must have the shapes given.
+    pub(crate) fn run_for(
+        &mut self,
+        feeds: &[Feed<'_>],
+        wanted: &[(&str, &[usize])],
+    ) -> Result<Vec<Vec<f32>>, InferenceError> {
+        if let Some((missing, _)) = wanted.iter().find(|(name, _)| !self.outputs.iter().any(|output| output == name)) {
+            let reason = format!("its outputs are {}, without {missing}", self.outputs.join(", "));
+            return Err(InferenceError::unfit(self.part, reason));
+        }
         let sizes = self.sizes(feeds)?;
         let part = self.part;
+        let failed = |e: ort::Error| InferenceError::Run { part: part.into(), reason: e.to_string() };
         let session = self.session(sizes)?;
-        let mut run = || -> ort::Result<Option<Result<Vec<f32>, Vec<i64>>>> {
-            let tensors = feeds
-                .iter()
-                .map(|(name, shape, values)| Ok((*name, values.tensor(shape)?)))
-                .collect::<ort::Result<Vec<(&str, SessionInputValue<'_>)>>>()?;
-            let outputs = session.run(tensors)?;
-            let Some(output) = outputs.values().next() else { return Ok(None) };
-            let (found, values) = output.try_extract_tensor::<f32>()?;
-            let fits = found.iter().map(|&size| size as usize).eq(shape.iter().copied());
-            Ok(Some(if fits { Ok(values.to_vec()) } else { Err(found.to_vec()) }))
+        let tensors = feeds
+            .iter()
+            .map(|(name, shape, values)| Ok((*name, values.tensor(shape)?)))
+            .collect::<ort::Result<Vec<(&str, SessionInputValue<'_>)>>>()
+            .map_err(failed)?;
+        let outputs = session.run(tensors).map_err(failed)?;
+        let take = |&(name, shape): &(&str, &[usize])| {
+            let output = outputs.get(name).ok_or_else(|| InferenceError::unfit(part, format!("it gave no {name}")))?;
+            let (found, values) = output.try_extract_tensor::<f32>().map_err(failed)?;
+            if found.iter().map(|&size| size as usize).eq(shape.iter().copied()) {
+                return Ok(values.to_vec());
+            }
+            Err(InferenceError::unfit(part, format!("its output {name} is {:?}, not {shape:?}", &found[..])))
         };
-        match run().map_err(|e| InferenceError::Run { part: part.into(), reason: e.to_string() })? {
-            Some(Ok(values)) => Ok(values),
-            Some(Err(found)) => Err(InferenceError::unfit(part, format!("its output is {found:?}, not {shape:?}"))),
-            None => Err(InferenceError::unfit(part, "it gave no output")),
-        }
+        wanted.iter().map(take).collect()
     }
 
     /// The size of each symbolic dimension, found by holding the feeds against the declared inputs.

@@ -26,11 +26,10 @@ const MAX_MERGES: usize = 49152 - 256 - 2;
 /// Longest sequence that is taken for one: files without a limit have 10³⁰.
 const MAX_LENGTH: u64 = 4096;
 
-/// Folder of the package, for errors.
-const PART: &str = "tokenizer";
-
 /// Turns prompts into token ids.
 pub struct Tokenizer {
+    /// Folder of the package.
+    part: String,
     pieces: Pieces,
     /// Whether `pieces` expects text cleaned as Python's CLIPTokenizer cleans it.
     clean: bool,
@@ -50,23 +49,23 @@ struct Config {
 }
 
 impl Tokenizer {
-    /// Reads tokenizer/ of a package: vocab.json with merges.txt, as pipelines with a `CLIPTokenizer` do, else
+    /// Reads a folder of a package, such as `tokenizer`: vocab.json with merges.txt, as pipelines with a `CLIPTokenizer` do, else
     /// tokenizer.json.
     ///
     /// # Errors
     /// [`InferenceError::Package`] for files that are missing or malformed, [`InferenceError::Unfit`] for settings that are
     /// not CLIP's.
-    pub fn load(package: &Package) -> Result<Self, InferenceError> {
-        let unfit = |reason: String| InferenceError::unfit(PART, reason);
-        let config: Config = package.read_json("tokenizer/tokenizer_config.json")?;
+    pub fn load(package: &Package, part: &str) -> Result<Self, InferenceError> {
+        let unfit = |reason: String| InferenceError::unfit(part, reason);
+        let config: Config = package.read_json(&format!("{part}/tokenizer_config.json"))?;
         let length = config.model_max_length.as_u64().filter(|length| (3..=MAX_LENGTH).contains(length));
         let length = length.ok_or_else(|| unfit(format!("its model_max_length is not 3 to {MAX_LENGTH}")))? as usize;
         let begin = content(&config.bos_token).ok_or_else(|| unfit("it has no bos_token".into()))?;
         let end = content(&config.eos_token).ok_or_else(|| unfit("it has no eos_token".into()))?;
         // What CLIPTokenizer pads with unless told.
         let pad = content(&config.pad_token).unwrap_or(end);
-        let clean = package.lists("tokenizer/vocab.json");
-        let mut pieces = if clean { from_vocabulary(package, end)? } else { from_tokenizer_json(package)? };
+        let clean = package.lists(&format!("{part}/vocab.json"));
+        let mut pieces = if clean { from_vocabulary(package, part, end)? } else { from_tokenizer_json(package, part)? };
         let id = |token: &str| match pieces.token_to_id(token) {
             Some(id) => Ok(id),
             None => Err(unfit(format!("its vocabulary lacks {token:?}"))),
@@ -75,7 +74,7 @@ impl Tokenizer {
         // So that they are taken as one where a prompt has them.
         pieces.add_special_tokens(&[begin, end, pad].map(|token| AddedToken::from(token, true).normalized(false)));
         let (begin, end, pad) = ids;
-        Ok(Self { pieces, clean, length, begin, end, pad })
+        Ok(Self { part: part.to_owned(), pieces, clean, length, begin, end, pad })
     }
 
     /// Ids that a prompt becomes, always as many.
@@ -88,7 +87,7 @@ impl Tokenizer {
     /// # Errors
     /// [`InferenceError::Run`] if the tokeniser fails.
     pub fn encode(&self, prompt: &str) -> Result<Vec<u32>, InferenceError> {
-        let failed = |e: tokenizers::Error| InferenceError::Run { part: PART.into(), reason: e.to_string() };
+        let failed = |e: tokenizers::Error| InferenceError::Run { part: self.part.clone(), reason: e.to_string() };
         let text = if self.clean { cleaned(prompt) } else { prompt.to_owned() };
         let encoding = self.pieces.encode_fast(text, false).map_err(failed)?;
         let mut ids = Vec::with_capacity(self.length);
@@ -130,10 +129,10 @@ fn is_chinese(c: char) -> bool {
     )
 }
 
-fn from_vocabulary(package: &Package, end: &str) -> Result<Pieces, InferenceError> {
-    let unfit = |e: tokenizers::Error| InferenceError::unfit(PART, format!("its vocabulary is malformed: {e}"));
-    let vocabulary: HashMap<String, u32> = package.read_json("tokenizer/vocab.json")?;
-    let merges = package.read("tokenizer/merges.txt")?;
+fn from_vocabulary(package: &Package, part: &str, end: &str) -> Result<Pieces, InferenceError> {
+    let unfit = |e: tokenizers::Error| InferenceError::unfit(part, format!("its vocabulary is malformed: {e}"));
+    let vocabulary: HashMap<String, u32> = package.read_json(&format!("{part}/vocab.json"))?;
+    let merges = package.read(&format!("{part}/merges.txt"))?;
     let merges = str::from_utf8(&merges).map_err(|e| unfit(e.into()))?;
     let pair = |line: &str| {
         let (left, right) =
@@ -156,9 +155,9 @@ fn from_vocabulary(package: &Package, end: &str) -> Result<Pieces, InferenceErro
     Ok(pieces)
 }
 
-fn from_tokenizer_json(package: &Package) -> Result<Pieces, InferenceError> {
-    let malformed = |e: tokenizers::Error| InferenceError::unfit(PART, format!("tokenizer.json is malformed: {e}"));
-    let mut pieces = Pieces::from_bytes(package.read("tokenizer/tokenizer.json")?).map_err(malformed)?;
+fn from_tokenizer_json(package: &Package, part: &str) -> Result<Pieces, InferenceError> {
+    let malformed = |e: tokenizers::Error| InferenceError::unfit(part, format!("tokenizer.json is malformed: {e}"));
+    let mut pieces = Pieces::from_bytes(package.read(&format!("{part}/tokenizer.json"))?).map_err(malformed)?;
     // Cut and padded here instead, around the end that CLIP wants after each prompt.
     pieces.with_padding(None).with_truncation(None).map_err(malformed)?;
     Ok(pieces)

@@ -5,7 +5,7 @@ mod common;
 use common::{Copy, ONE_THREAD, body, floats, read_json, refused, repository, tiny_model};
 use cuckoo_inference::{
     Package, State, Tokenizer, noise,
-    scheduler::{Scheduler, SchedulerConfig},
+    scheduler::{NAMES, Scheduler, SchedulerConfig},
 };
 use cuckoo_protocol::body::ImageBody;
 use serde_json::{Value, json};
@@ -15,37 +15,51 @@ fn largest(errors: impl Iterator<Item = f32>) -> f32 {
     errors.fold(0.0, f32::max)
 }
 
-/// Relative, where values are above 1.
-fn error(found: &[f32], expected: &[f32]) -> f32 {
+/// The largest error, relative to the largest of the values expected and those of `scale`, or to 1.
+fn error(found: &[f32], expected: &[f32], scale: &[f32]) -> f32 {
     assert_eq!(found.len(), expected.len());
-    largest(found.iter().zip(expected).map(|(a, b)| (a - b).abs() / b.abs().max(1.0)))
+    let scale = largest(expected.iter().chain(scale).map(|value| value.abs())).max(1.0);
+    largest(found.iter().zip(expected).map(|(a, b)| (a - b).abs())) / scale
 }
 
 fn follows_diffusers(scheduler: &str, file: &str) {
     let cases = read_json(file)["cases"].as_array().expect("cases").clone();
     assert!(cases.len() >= 8, "{file} has only {} cases", cases.len());
+    let near = |found: &[f32], expected: &Value, scale: &[f32], what: String| {
+        let error = error(found, &floats(expected), scale);
+        assert!(error <= 1e-6, "{scheduler}, {what}: off by {error:e}");
+    };
     for case in cases {
         let name = &case["name"];
-        let config: SchedulerConfig = serde_json::from_value(case["config"].clone()).unwrap();
+        let config = SchedulerConfig::parse(case["config"].to_string().as_bytes()).unwrap();
         let steps = case["steps"].as_u64().unwrap() as u32;
-        let scheduler = Scheduler::plan(scheduler, &config, steps).unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert_eq!(scheduler.timesteps(), floats(&case["timesteps"]), "{name}");
+        let skipped = case["skip"].as_u64().unwrap_or(0) as u32;
+        let plan = Scheduler::plan(scheduler, &config, steps).unwrap_or_else(|e| panic!("{name}: {e}")).skip(skipped);
+        near(plan.timesteps(), &case["timesteps"], &[], format!("{name}, timesteps"));
         if let Some(scale) = case["init_scale"].as_f64() {
-            assert!((f64::from(scheduler.init_scale()) / scale - 1.0).abs() < 1e-6, "{name}");
+            assert!((f64::from(plan.init_scale()) / scale - 1.0).abs() < 1e-6, "{name}");
+        }
+        if case["clean"].is_array() {
+            let noised = plan.noised(&floats(&case["clean"]), &floats(&case["start_noise"]));
+            near(&noised, &case["sample"], &[], format!("{name}, start"));
         }
 
-        let mut sample = floats(&case["sample"]);
+        // The history is the scheduler's own, the sample diffusers'.
+        let mut tensors = vec![floats(&case["sample"]); Scheduler::tensors(scheduler)];
+        tensors[1..].iter_mut().flatten().for_each(|value| *value = 0.0);
         let trace = case["trace"].as_array().unwrap();
-        assert_eq!(trace.len(), steps as usize);
+        assert_eq!(trace.len() as u32, steps - skipped);
         for (k, step) in trace.iter().enumerate() {
             if step["input"].is_array() {
-                let error = error(&scheduler.input(k, &sample), &floats(&step["input"]));
-                assert!(error <= 1e-6, "{name}, input of step {k}: off by {error:e}");
+                near(&plan.input(k, &tensors[0]), &step["input"], &[], format!("{name}, input of step {k}"));
             }
-            let expected = floats(&step["prev_sample"]);
-            let error = error(&scheduler.step(k, &sample, &floats(&step["model_output"])), &expected);
-            assert!(error <= 1e-6, "{name}, step {k}: off by {error:e}");
-            sample = expected;
+            let noise = if plan.adds_noise(k) { floats(&step["noise"]) } else { vec![] };
+            let after = plan.step(k, &tensors, &floats(&step["model_output"]), &noise);
+            assert_eq!(after.len(), Scheduler::tensors(scheduler));
+            // Relative to what the step began with too: from 4096 to 1, as from no signal at all, digits cancel out.
+            near(&after[0], &step["prev_sample"], &tensors[0], format!("{name}, step {k}"));
+            tensors = after;
+            tensors[0] = floats(&step["prev_sample"]);
         }
     }
 }
@@ -56,13 +70,10 @@ fn ddim_follows_diffusers() {
 }
 
 #[test]
-fn ddim_follows_diffusers_with_rarer_settings() {
-    follows_diffusers("ddim", "agents/inference/testdata/ddim.json");
-}
-
-#[test]
-fn euler_follows_diffusers() {
-    follows_diffusers("euler", "agents/inference/testdata/euler.json");
+fn every_scheduler_follows_diffusers_with_stock_and_rarer_settings() {
+    for name in NAMES {
+        follows_diffusers(name, &format!("agents/inference/testdata/{name}.json"));
+    }
 }
 
 #[test]
@@ -71,7 +82,7 @@ fn prompts_become_the_ids_of_pythons_tokeniser() {
     assert!(models.contains_key("cuckoo-tiny"));
     for (name, entries) in models {
         let package = Package::open(repository(&format!("models/{name}"))).unwrap();
-        let tokenizer = Tokenizer::load(&package).unwrap();
+        let tokenizer = Tokenizer::load(&package, "tokenizer").unwrap();
         let mut wrong = Vec::new();
         for entry in entries.as_array().unwrap() {
             let prompt = entry["prompt"].as_str().unwrap();
@@ -124,7 +135,7 @@ fn a_tokenizer_json_alone_is_followed_too() {
         files.remove("tokenizer/vocab.json");
         files.remove("tokenizer/merges.txt");
     });
-    let tokenizer = Tokenizer::load(&copy.open().unwrap()).unwrap();
+    let tokenizer = Tokenizer::load(&copy.open().unwrap(), "tokenizer").unwrap();
     for entry in read_json("models/golden/tokenizer.json")["models"]["cuckoo-tiny"].as_array().unwrap() {
         let ids = if entry["fast_ids"].is_array() { &entry["fast_ids"] } else { &entry["ids"] };
         let found = tokenizer.encode(entry["prompt"].as_str().unwrap()).unwrap();

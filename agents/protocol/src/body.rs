@@ -24,7 +24,8 @@ pub enum Body {
     Embedding(EmbeddingBody),
 }
 
-/// A text-to-image request. Its RFC 8785 JSON is hashed, so every field is always present.
+/// A request for a picture. Its RFC 8785 JSON is hashed, so every field is always present, but for `strength`, which is there
+/// exactly if the request comes with an input picture.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageBody {
@@ -36,7 +37,7 @@ pub struct ImageBody {
     pub width: u32,
     /// Pixels.
     pub height: u32,
-    /// Transitions of the program's middle part: N.
+    /// Steps from noise to a picture; of an input picture only a part is drawn, see `strength`.
     pub steps: u32,
     /// Classifier-free guidance scale; at most 1 means without.
     pub guidance: Decimal,
@@ -44,6 +45,10 @@ pub struct ImageBody {
     pub seed: u64,
     /// Name of a sampling method that the manifest allows.
     pub scheduler: String,
+    /// How much of the input picture is drawn anew: above 0, and at most 1, which leaves nothing of it. The picture is the
+    /// request's blob: three bytes a pixel, rows from the top, of the request's width and height.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strength: Option<Decimal>,
 }
 
 /// A request for the vectors of texts. Its RFC 8785 JSON is hashed, so every field is always present.
@@ -73,7 +78,8 @@ impl Body {
     /// Transitions of the program's middle part: N.
     pub fn steps(&self) -> u32 {
         match self {
-            Self::Image(body) => body.steps,
+            // Encoding the input picture is a step of its own.
+            Self::Image(body) => body.drawn_steps().saturating_add(u32::from(body.strength.is_some())),
             // The network, once.
             Self::Embedding(_) => 1,
         }
@@ -87,6 +93,7 @@ impl Body {
     /// Bytes of the input pictures that the request must come with.
     pub fn blob_bytes(&self) -> usize {
         match self {
+            Self::Image(body) if body.strength.is_some() => 3 * body.width as usize * body.height as usize,
             Self::Image(_) | Self::Embedding(_) => 0,
         }
     }
@@ -99,11 +106,11 @@ impl Body {
         }
     }
 
-    /// The amount of work, in millionths of its unit. A megapixel-step is 1,000,000 pixels drawn for one step; a megabyte is
+    /// The amount of work, in millionths of its unit. A megapixel-step is 1,000,000 pixels drawn or encoded for one step; a megabyte is
     /// 1,000,000 bytes of text in UTF-8, [`TEXT_OVERHEAD`] included.
     pub fn work(&self) -> U256 {
         match self {
-            Self::Image(body) => U256::from(body.width) * U256::from(body.height) * U256::from(body.steps),
+            Self::Image(body) => U256::from(body.width) * U256::from(body.height) * U256::from(self.steps()),
             Self::Embedding(body) => U256::from(body.priced_bytes()),
         }
     }
@@ -118,6 +125,15 @@ impl From<ImageBody> for Body {
 impl From<EmbeddingBody> for Body {
     fn from(body: EmbeddingBody) -> Self {
         Self::Embedding(body)
+    }
+}
+
+impl ImageBody {
+    /// Steps that the strength leaves to be drawn, the last ones, counted as diffusers counts them: in 64-bit floating point
+    /// numbers, rounded down.
+    pub fn drawn_steps(&self) -> u32 {
+        let part = |strength: &Decimal| (f64::from(self.steps) * strength.to_f64()) as u32;
+        self.strength.as_ref().map_or(self.steps, part).min(self.steps)
     }
 }
 
@@ -185,6 +201,11 @@ impl fmt::Display for Decimal {
 }
 
 impl Decimal {
+    /// The number 1.
+    pub fn one() -> Self {
+        Self("1".to_owned())
+    }
+
     /// The nearest `f64`.
     pub fn to_f64(&self) -> f64 {
         // Digits and a point always parse; were that wrong, infinity would fail every limit.
@@ -223,6 +244,24 @@ mod tests {
         let body = Body::from(body(&["abc", "é"]));
         assert_eq!(body.work(), U256::from(3 + 2 + 2 * TEXT_OVERHEAD));
         assert_eq!((body.pricing(), body.states()), ("megabytes", 2));
+    }
+
+    #[test]
+    fn an_input_picture_leaves_the_steps_that_diffusers_counts() {
+        let text = r#"{"guidance":"1","height":8,"negative_prompt":"","prompt":"","scheduler":"","seed":0,"steps":50,"width":16}"#;
+        let plain: ImageBody = serde_json::from_str(text).unwrap();
+        let body = Body::Image(plain.clone());
+        assert_eq!(body.canonical(), text.as_bytes());
+        assert_eq!((body.steps(), body.blob_bytes(), body.work()), (50, 0, U256::from(8 * 16 * 50)));
+        // 50 x 0.58 is 28.999999999999996 in 64 bits, 50 x 0.07 is 3.5000000000000004.
+        for (strength, drawn) in [("1", 50), ("0.5", 25), ("0.58", 28), ("0.07", 3), ("0.019", 0), ("2", 50)] {
+            let body = ImageBody { strength: Some(strength.parse().unwrap()), ..plain.clone() };
+            assert_eq!(body.drawn_steps(), drawn, "{strength}");
+            let body = Body::Image(body);
+            assert_eq!((body.steps(), body.states()), (drawn + 1, drawn + 2));
+            assert_eq!((body.blob_bytes(), body.work()), (8 * 16 * 3, U256::from(8 * 16 * (drawn + 1))));
+            assert_eq!(serde_json::from_slice::<Body>(&body.canonical()).unwrap(), body);
+        }
     }
 
     #[test]

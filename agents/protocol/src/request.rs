@@ -110,6 +110,10 @@ impl Request {
             let text = format!("{} states for {} steps", self.states, body.steps());
             return Err(RequestError::Malformed(text));
         }
+        if (body.blob_bytes() == 0) != self.blob_root.is_zero() {
+            let text = format!("blobRoot {} for {} bytes of input pictures", self.blob_root, body.blob_bytes());
+            return Err(RequestError::Malformed(text));
+        }
         Ok(body)
     }
 }
@@ -134,6 +138,7 @@ mod tests {
             guidance: "7.5".parse().unwrap(),
             seed: 42,
             scheduler: "ddim".to_owned(),
+            strength: None,
         };
         body.into()
     }
@@ -164,6 +169,16 @@ mod tests {
         let mut request = Request::new(B256::ZERO, B256::ZERO, &body(), &[], true);
         request.states += 1;
         assert!(request.body().is_err());
+    }
+
+    #[test]
+    fn an_input_picture_is_committed_to_where_there_is_one() {
+        let Body::Image(plain) = body() else { panic!() };
+        let with = Body::Image(ImageBody { strength: Some("0.5".parse().unwrap()), ..plain });
+        let request = |body, blob: &[u8]| Request::new(B256::ZERO, B256::ZERO, body, blob, true);
+        assert_eq!(request(&with, &[7; 64 * 64 * 3]).body().unwrap(), with);
+        assert!(request(&with, &[]).body().is_err());
+        assert!(request(&body(), &[7]).body().is_err());
     }
 
     #[test]

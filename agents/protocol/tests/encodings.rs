@@ -32,6 +32,7 @@ fn requests() -> Vec<Value> {
         guidance: "7.5".parse().unwrap(),
         seed,
         scheduler: "ddim".to_owned(),
+        strength: None,
     };
     [body("a red apple", 20, 42), body("\"quotes\" \\ \u{1}\u{7f} é 苹果 🍎", 1, (1 << 53) - 1)]
         .iter()

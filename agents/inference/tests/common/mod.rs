@@ -71,6 +71,28 @@ impl Copy {
         Self { dir }
     }
 
+    /// Of a stock export, with the small model's manifest but for what differs.
+    pub fn stock(name: &str) -> Self {
+        let dir = TempDir::new().expect("a temporary folder");
+        copy_folder(&repository("agents/inference/testdata/stock").join(name), dir.path());
+        let copy = Self { dir };
+        copy.write("cuckoo.json", read_json("models/cuckoo-tiny/cuckoo.json").to_string().as_bytes());
+        copy.alter_manifest(|manifest| {
+            manifest["files"] = json!({});
+            manifest["state"] = json!([{ "name": "latents", "shape": [4, 8, 8] }]);
+            for side in ["width", "height"] {
+                manifest["defaults"][side] = json!(64);
+            }
+            manifest["limits"]["sizes"] = json!([[64, 64]]);
+        });
+        for file in files_below(copy.dir.path(), "") {
+            if file != "cuckoo.json" {
+                copy.put(&file, &fs::read(copy.path(&file)).expect("the file is there"));
+            }
+        }
+        copy
+    }
+
     pub fn path(&self, file: &str) -> PathBuf {
         self.dir.path().join(file)
     }
@@ -115,6 +137,16 @@ impl Copy {
     fn json(&self, file: &str) -> Value {
         serde_json::from_slice(&fs::read(self.path(file)).expect("the file is there")).expect("it is JSON")
     }
+}
+
+fn files_below(dir: &Path, prefix: &str) -> Vec<String> {
+    let entries = fs::read_dir(dir.join(prefix)).expect("a folder").map(|entry| entry.expect("it can be read"));
+    entries
+        .flat_map(|entry| {
+            let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.path().is_dir() { files_below(dir, &format!("{path}/")) } else { vec![path] }
+        })
+        .collect()
 }
 
 fn copy_folder(from: &Path, to: &Path) {

@@ -60,7 +60,13 @@ pub struct ImageLimits {
     /// Of the prompt and of the negative prompt, each.
     pub max_prompt_bytes: u32,
     pub max_guidance: Decimal,
+    /// Whether a request may come with an input picture. Not written if it may not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub input_picture: bool,
 }
+
+/// Most pixels of an input picture: the state that holds it takes 4 bytes each, and may have 4 MiB.
+const MAX_INPUT_PIXELS: u32 = 1 << 20;
 
 /// Of an embedding request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +96,13 @@ pub enum BodyError {
     Guidance { model: String, guidance: String, max: String },
     #[error("the seed {seed} is above 2^53 - 1, the largest that JSON keeps exact")]
     Seed { seed: u64 },
+    #[error("{model} takes no input picture: leave out the strength")]
+    Picture { model: String },
+    #[error(
+        "a strength of {strength} is not above 0 and at most 1, or leaves none of {steps} steps to draw: take 1, or more \
+         steps"
+    )]
+    Strength { strength: String, steps: u32 },
     #[error("{model} makes {makes}, not {wanted}: name a model that does")]
     Kind { model: String, makes: &'static str, wanted: &'static str },
     #[error("{model} takes 1 to {max} texts, not {count}")]
@@ -110,6 +123,7 @@ impl BodyError {
             Self::Prompt { field, .. } => field,
             Self::Guidance { .. } => "guidance",
             Self::Seed { .. } => "seed",
+            Self::Picture { .. } | Self::Strength { .. } => "strength",
             Self::Kind { .. } => "model",
             Self::Texts { .. } | Self::Text { .. } => "input",
             Self::Dimensions { .. } => "dimensions",
@@ -122,7 +136,7 @@ impl ImageDefaults {
     pub(super) fn body(&self, prompt: String) -> ImageBody {
         let Self { width, height, steps, guidance, scheduler } = self.clone();
         let negative_prompt = String::new();
-        ImageBody { prompt, negative_prompt, width, height, steps, guidance, seed: 0, scheduler }
+        ImageBody { prompt, negative_prompt, width, height, steps, guidance, seed: 0, scheduler, strength: None }
     }
 }
 
@@ -136,6 +150,9 @@ impl Limits {
                 }
                 if limits.sizes.iter().flatten().any(|side| !(8..=4096).contains(side)) {
                     return Err("sizes must lie between 8 and 4096 pixels");
+                }
+                if limits.input_picture && limits.sizes.iter().any(|[w, h]| w * h > MAX_INPUT_PIXELS) {
+                    return Err("sizes must have at most 1048576 pixels where requests may come with a picture");
                 }
             }
             Self::Embedding(limits) => {
@@ -179,6 +196,14 @@ impl ImageLimits {
         }
         if seed > MAX_SEED {
             return Err(BodyError::Seed { seed });
+        }
+        if let Some(strength) = &body.strength {
+            if !self.input_picture {
+                return Err(BodyError::Picture { model: model() });
+            }
+            if strength.to_f64() > 1.0 || body.drawn_steps() == 0 {
+                return Err(BodyError::Strength { strength: strength.to_string(), steps });
+            }
         }
         Ok(())
     }

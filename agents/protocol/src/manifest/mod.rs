@@ -36,7 +36,8 @@ pub struct Manifest {
     pub defaults: Defaults,
     /// What a request may ask for.
     pub limits: Limits,
-    /// The tensors of the last state, in the order of its canonical bytes.
+    /// The tensors of the last state, in the order of its canonical bytes. Where schedulers differ, those of the one that
+    /// keeps most; the others have the first of them.
     pub state: Vec<TensorEntry>,
     /// How far two honest machines may differ.
     pub tolerance: Tolerance,
@@ -132,6 +133,16 @@ impl Manifest {
             Defaults::Embedding(defaults) => {
                 EmbeddingBody { input: vec![text], dimensions: defaults.dimensions }.into()
             }
+        }
+    }
+
+    /// The same with an input picture of which nothing is left; None if requests may not have one.
+    pub fn body_with_picture(&self, prompt: String) -> Option<Body> {
+        match (&self.defaults, &self.limits) {
+            (Defaults::Image(defaults), Limits::Image(limits)) if limits.input_picture => {
+                Some(ImageBody { strength: Some(Decimal::one()), ..defaults.body(prompt) }.into())
+            }
+            _ => None,
         }
     }
 
