@@ -39,8 +39,9 @@ pub enum Deviation {
         /// Whether every bit is right.
         exact: bool,
     },
-    /// Of [`Transition::Step`], relative to how far the step moves, or to the manifest's floor where it hardly moves. Where
-    /// the step leads to a tensor of another length, it moves by the tensor's own norm. Infinite where a value is not finite.
+    /// Of [`Transition::Step`], relative to how far the step moves, or to the manifest's floor where it hardly moves. Tensors
+    /// after the first are not moved but made anew, to be left to the next step: they, and those that become longer or
+    /// shorter, are measured by their own norm. The worst tensor counts. Infinite where a value is not finite.
     Step {
         /// ‖claim − ref‖∞ / max(‖ref − before‖∞, floor): no single value may be far off.
         max: f64,
@@ -95,7 +96,7 @@ pub(crate) enum Measurement {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Error {
     pub(crate) error: Norms,
-    /// How far the step moves; of a vector, its own size.
+    /// How far the step moves; of what is made anew, its own size.
     pub(crate) moved: Norms,
 }
 
@@ -162,6 +163,8 @@ fn measure_output(claim: &Output, reference: &Output) -> Result<Measurement, Inf
     }
 }
 
+/// A scheduler's history would seem far off if it were measured by how far it moves: one prediction of the clean sample is much
+/// like the next, while rounding errors are the predictions' own.
 fn step_errors(before: &State, after: &State, reference: &State) -> Vec<Error> {
     if ![before, after, reference].into_iter().all(State::is_finite) {
         return vec![Error::INFINITE];
@@ -169,7 +172,7 @@ fn step_errors(before: &State, after: &State, reference: &State) -> Vec<Error> {
     let pairs = after.tensors().iter().zip(reference.tensors()).enumerate();
     let error = |(at, (after, reference)): (usize, (&Vec<f32>, &Vec<f32>))| {
         let moved = match before.tensors().get(at) {
-            Some(before) if before.len() == reference.len() => Norms::of_difference(reference, before),
+            Some(before) if at == 0 && before.len() == reference.len() => Norms::of_difference(reference, before),
             _ => Norms::of(reference),
         };
         Error { error: Norms::of_difference(after, reference), moved }

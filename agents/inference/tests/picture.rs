@@ -186,6 +186,28 @@ fn honest_results_of_every_scheduler_pass_and_altered_ones_do_not() {
 }
 
 #[test]
+fn what_a_step_leaves_to_the_next_is_measured_by_its_own_size() {
+    let mut model = stock().load().unwrap();
+    let request = ImageBody { steps: 40, strength: None, ..with_picture(&model, "dpmpp-2m", "1") };
+    let result = run(&mut model, &request, &[]).unwrap();
+    let largest = |values: &mut dyn Iterator<Item = f32>| values.map(f32::abs).fold(0.0, f32::max);
+    let [before, after] = [30, 31].map(|k| result.states[k].tensors().to_vec());
+    let size = largest(&mut after[1].iter().copied());
+    let moved = largest(&mut after[1].iter().zip(&before[1]).map(|(a, b)| a - b));
+    assert!(moved < size / 4.0, "it moves by {moved} of {size}, so this shows nothing");
+    let mut off_by = |part: f32| {
+        let mut tensors = after.clone();
+        tensors[1][9] += part * size;
+        let (before, after) = (State::new(before.clone()), State::new(tensors));
+        let step = Transition::Step { k: 30, before: &before, after: &after };
+        let deviation = model.check(&request.clone().into(), &[step]).unwrap()[0];
+        guilty(&deviation, &model)
+    };
+    assert!(!off_by(0.8e-4));
+    assert!(off_by(1.2e-4));
+}
+
+#[test]
 fn a_step_of_any_scheduler_needs_nothing_but_the_state_before() {
     let mut model = stock().load().unwrap();
     for scheduler in NAMES {
