@@ -91,20 +91,22 @@ fn a_step_is_guilty_of_what_an_honest_machine_cannot_do() {
     assert!(relative < max / 4.0, "{relative}");
     assert!(claim.guilty(Transition::Step { k: 4, before: &before, after: &spot }));
 
+    let tau = claim.checker.manifest().tolerance.step.to_f64();
+    let part = |share: f64| (share * tau) as f32 * size;
     // Either measure alone convicts: the maximum of a single value, the mean of an offset that no single value betrays.
-    let spot = changed(&after, |values| values[17] += 1.5e-4 * size);
+    let spot = changed(&after, |values| values[17] += part(1.5));
     let Deviation::Step { max, relative } = claim.check(Transition::Step { k: 4, before: &before, after: &spot })
     else {
         panic!()
     };
-    assert!(max > 1e-4 && relative < 1e-4, "{max} {relative}");
+    assert!(max > tau && relative < tau, "{max} {relative}");
     assert!(claim.guilty(Transition::Step { k: 4, before: &before, after: &spot }));
-    let offset = changed(&after, |values| values.iter_mut().for_each(|value| *value += 0.8e-4 * size));
+    let offset = changed(&after, |values| values.iter_mut().for_each(|value| *value += part(0.8)));
     let Deviation::Step { max, relative } = claim.check(Transition::Step { k: 4, before: &before, after: &offset })
     else {
         panic!()
     };
-    assert!(max < 1e-4 && relative > 1e-4, "{max} {relative}");
+    assert!(max < tau && relative > tau, "{max} {relative}");
     assert!(claim.guilty(Transition::Step { k: 4, before: &before, after: &offset }));
 
     // All values off by a little.

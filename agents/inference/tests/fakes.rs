@@ -2,11 +2,16 @@
 
 mod common;
 
-use common::{ONE_THREAD, body, generate, tiny_model, tiny_package};
+use common::{
+    Copy, ONE_THREAD, body, generate,
+    onnx::{F32, network_with},
+    tiny_model, tiny_package,
+};
 use cuckoo_inference::{
     Deviation, Model, Transition,
     fakes::{self, Rewrite},
 };
+use std::fs;
 use tempfile::TempDir;
 
 /// The worst deviation of the steps that a rewritten package takes, seen by the original.
@@ -29,6 +34,10 @@ fn deviation(rewrite: Rewrite) -> f64 {
 
 #[test]
 fn company_changes_no_more_than_rounding() {
+    let folder = TempDir::new().unwrap();
+    fakes::rewrite(&tiny_package(), Rewrite::Batched, folder.path()).unwrap();
+    let unet = fs::read(folder.path().join("unet/model.onnx")).unwrap();
+    assert!(unet.windows(12).any(|name| name == b"sample/batch"), "the network has company");
     let batched = deviation(Rewrite::Batched);
     assert!(batched < 1e-5, "{batched}");
 }
@@ -37,7 +46,24 @@ fn company_changes_no_more_than_rounding() {
 fn each_fake_is_further_off_than_the_one_that_saves_less() {
     let [half, weights, int8, other] =
         [Rewrite::Half, Rewrite::WeightOnlyInt8, Rewrite::DynamicInt8, Rewrite::OtherWeights].map(deviation);
-    println!("{half} {weights} {int8} {other}");
     assert!(half > 1e-4 && weights > 2.0 * half && int8 > 2.0 * weights, "{half} {weights} {int8}");
     assert!(other > 10.0 * half, "{other}");
+}
+
+#[test]
+fn weights_in_a_file_of_their_own_are_altered_there_and_only_in_the_copy() {
+    let (copy, into) = (Copy::new(), TempDir::new().unwrap());
+    let vector = &["8"];
+    let product = ("MatMul", &["sample", "weights"][..], &["out_sample"][..]);
+    let (input, output) = (("sample", F32, &vector[..]), ("out_sample", F32, &[][..]));
+    copy.put("unet/model.onnx", &network_with(&[input], &[product], &[output], &[("weights", 8, "weights.bin")]));
+    let bytes: Vec<u8> = (1..=8).flat_map(|n| (n as f32).to_le_bytes()).collect();
+    let package = copy.put("unet/weights.bin", &bytes).open().unwrap();
+    let fake = fakes::rewrite(&package, Rewrite::OtherWeights, into.path()).unwrap();
+    assert_eq!(fs::read(copy.path("unet/weights.bin")).unwrap(), bytes, "the original is as it was");
+    let altered = fs::read(fake.dir().join("unet/weights.bin")).unwrap();
+    let values: Vec<f32> = altered.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect();
+    // A hundredth of the root mean square, 5.05, and at most five times that.
+    assert!(values.len() == 8 && values.iter().zip(1..).all(|(v, n)| *v != n as f32 && (*v - n as f32).abs() < 0.26));
+    assert_eq!(fake.manifest().files.len(), package.manifest().files.len());
 }

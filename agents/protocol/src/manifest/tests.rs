@@ -21,7 +21,7 @@ fn parse(manifest: &Value) -> Result<Manifest, ManifestError> {
 #[test]
 fn the_repositorys_models_keep_their_ids() {
     let id = |json: &str| Manifest::parse(json.as_bytes()).unwrap().model_id().to_string();
-    assert_eq!(id(TINY), "0x9b0a39dd4fd771ef2f2b60101362e397d6b96e59cc3e6a59aa9a0e127930a31f");
+    assert_eq!(id(TINY), "0x43053e8b03db81fe7121c92a01e370208b695d1754bce2600cce180516461900");
     assert_eq!(id(ICONS), "0x4f3dca58d73c4ecbdbec4fcc61f0ccce3d8b261b76646539588f5c38a5e67dcf");
 }
 
