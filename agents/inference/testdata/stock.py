@@ -218,12 +218,15 @@ def floats(values: torch.Tensor) -> list[float]:
     return [float(str(value)) for value in np.asarray(values, np.float32).ravel()]
 
 
-def draw(pipeline: DiffusionPipeline, request: dict[str, object], changes: dict[str, object] | None = None) -> dict:
-    """What the pipeline draws: the latents before the first step and after each, and the picture, a PIL image."""
+def draw(
+    pipeline: DiffusionPipeline, folder: Path, request: dict[str, object], changes: dict[str, object] | None = None
+) -> dict:
+    """What the pipeline, exported to `folder`, draws: the latents before the first step and after each, and the picture."""
     channels, rows, columns = 4, request["height"] // 8, request["width"] // 8
     noise = [struct.unpack(">f", value)[0] for value in normals(request["seed"], 0, channels * rows * columns)]
     noise = torch.tensor(noise).reshape(1, channels, rows, columns)
-    pipeline.scheduler = SCHEDULERS[request["scheduler"]].from_config(pipeline.scheduler.config)
+    # By the file, as anybody who has the exported folder: a scheduler in memory also knows which settings it was not given.
+    pipeline.scheduler = SCHEDULERS[request["scheduler"]].from_pretrained(folder / "scheduler")
     states: list[torch.Tensor] = []
 
     def keep(_pipeline: object, _step: int, _time: object, values: dict[str, torch.Tensor]) -> dict:
@@ -246,8 +249,11 @@ def draw(pipeline: DiffusionPipeline, request: dict[str, object], changes: dict[
     return {"states": [noise * pipeline.scheduler.init_noise_sigma, *states], "picture": picture}
 
 
-def refuse_numb(name: str, pipeline: DiffusionPipeline, request: dict[str, object], states: list[torch.Tensor]) -> None:
+def refuse_numb(
+    pipeline: DiffusionPipeline, folder: Path, request: dict[str, object], states: list[torch.Tensor]
+) -> None:
     """Fails unless every input changes what the pipeline draws."""
+    name = folder.name
     height, width = request["height"], request["width"]
     changes: list[dict[str, object]] = [{"prompt": "a dog"}]
     if request["guidance"] > 1:
@@ -257,7 +263,7 @@ def refuse_numb(name: str, pipeline: DiffusionPipeline, request: dict[str, objec
         if request["guidance"] > 1 and not request["negative_prompt"]:
             changes.append({"negative_prompt": ""})  # not the same as none
     for change in changes:
-        found = draw(pipeline, request, change)["states"][-1]
+        found = draw(pipeline, folder, request, change)["states"][-1]
         felt = float((found - states[-1]).norm() / states[-1].norm())
         print(f"  {change} changes the latents by {felt:.2e}")
         if felt < FELT:
@@ -316,8 +322,8 @@ def main() -> None:
             request = {"prompt": PROMPT, "negative_prompt": "", "seed": 1, "width": side, "height": side} | differing
             if request.pop("half", False):
                 request["height"] = side // 2
-            drawn = draw(pipeline, request)
-            refuse_numb(name, pipeline, request, drawn["states"])
+            drawn = draw(pipeline, folder, request)
+            refuse_numb(pipeline, folder, request, drawn["states"])
             picture = f"{name}-{number}.png"
             drawn["picture"].save(args.folder / picture)
             case = request | {"states": [floats(state) for state in drawn["states"]], "picture": picture}
