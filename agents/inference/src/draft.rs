@@ -49,7 +49,7 @@ pub struct Drafted {
 
 impl Draft {
     /// Lists and hashes all files in folder `dir`, which takes about a second for each gigabyte, and takes the rest of the
-    /// manifest from the settings among them. Writes nothing.
+    /// manifest from the settings among them, once [`crate::runtime::init`] was called. Writes nothing.
     ///
     /// # Errors
     /// [`InferenceError`] for a folder that no program of this version runs.
@@ -84,6 +84,7 @@ impl Draft {
                 schedulers: Vec::new(),
                 max_prompt_bytes: 2000,
                 max_guidance: decimal("20")?,
+                input_picture: false,
             }),
             state: Vec::new(),
             tolerance: Tolerance { step: decimal("0.0001")?, floor: decimal("0.001")?, pixel: 2 },

@@ -58,6 +58,7 @@ fn body(case: &Value) -> ImageBody {
         guidance: case["guidance"].to_string().parse().expect("a decimal"),
         seed: number("seed"),
         scheduler: text("scheduler"),
+        strength: None,
     }
 }
 
@@ -149,6 +150,7 @@ fn sdxl_draws_what_python_draws() {
 }
 
 fn drafted(name: &str, draft: Draft) -> Drafted {
+    start_runtime();
     draft.of(exports().join(name)).unwrap()
 }
 
@@ -211,6 +213,7 @@ fn a_draft_says_what_it_is_told_to() {
 
 #[test]
 fn a_draft_is_written_once() {
+    start_runtime();
     let dir = stock("sd15");
     fs::create_dir(dir.path().join(".git")).unwrap();
     fs::write(dir.path().join(".git/config"), b"a tool's").unwrap();

@@ -1,15 +1,16 @@
 //! What the manifest of a stock diffusers folder says, by its settings.
 
-use super::config::Settings;
+use super::{config::Settings, picture::Encoder};
 use crate::{
     draft::Draft,
     error::InferenceError,
     package::Package,
+    runtime::Device,
     scheduler::{NAMES, Scheduler},
 };
 use cuckoo_protocol::{
     body::{Decimal, DecimalError},
-    manifest::{ImageDefaults, ImageLimits, TensorEntry},
+    manifest::{ImageDefaults, ImageLimits, MAX_INPUT_PIXELS, TensorEntry},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -126,7 +127,11 @@ pub(crate) fn stock(package: &Package, draft: &Draft) -> Result<Stock, Inference
         |text: &str| text.parse::<Decimal>().map_err(|e: DecimalError| InferenceError::unfit(INDEX, e.to_string()));
     let sizes = if draft.sizes.is_empty() { vec![trained(package, &settings)?] } else { draft.sizes.clone() };
     let &[width, height] = sizes.first().unwrap_or(&[0, 0]);
-    let channels = settings.channels as u32;
+    let shape = vec![settings.channels as u32, height / settings.scale, width / settings.scale];
+    let tensors = schedulers.iter().map(|name| Scheduler::tensors(name)).max().unwrap_or(1);
+    let names = ["latents", "history"].into_iter().take(tensors);
+    let state = names.map(|name| TensorEntry { name: name.into(), shape: shape.clone() }).collect();
+    let input_picture = takes_pictures(package, &sizes, &mut notes)?;
     Ok(Stock {
         defaults: ImageDefaults {
             width,
@@ -142,13 +147,26 @@ pub(crate) fn stock(package: &Package, draft: &Draft) -> Result<Stock, Inference
             schedulers,
             max_prompt_bytes: 2000,
             max_guidance: decimal("20")?,
+            input_picture,
         },
-        state: vec![TensorEntry {
-            name: "latents".into(),
-            shape: vec![channels, height / settings.scale, width / settings.scale],
-        }],
+        state,
         notes,
     })
+}
+
+/// Whether requests may have an input picture.
+fn takes_pictures(package: &Package, sizes: &[[u32; 2]], notes: &mut Vec<String>) -> Result<bool, InferenceError> {
+    let why_not = if !package.lists("vae_encoder/model.onnx") {
+        "there is no vae_encoder"
+    } else if !Encoder::load(package, &Device::Cpu { threads: 1 })?.is_checkable() {
+        "its vae_encoder draws its own noise, which nobody can check (a newer optimum exports one that does not)"
+    } else if sizes.iter().any(|[width, height]| u64::from(*width) * u64::from(*height) > u64::from(MAX_INPUT_PIXELS)) {
+        "its pictures have more pixels than an input picture may have"
+    } else {
+        return Ok(true);
+    };
+    notes.push(format!("requests may have no input picture: {why_not}"));
+    Ok(false)
 }
 
 fn kind(class: &str, settings: &Settings) -> Kind {
