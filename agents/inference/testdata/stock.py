@@ -27,11 +27,14 @@ from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
     DiffusionPipeline,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
+from diffusers.schedulers import scheduling_euler_ancestral_discrete
 from noise import normals
 from optimum.exporters.onnx import main_export
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
@@ -44,7 +47,12 @@ SCHEDULER = {
     "num_train_timesteps": 1000,
     "steps_offset": 1,
 }
-SCHEDULERS = {"ddim": DDIMScheduler, "euler": EulerDiscreteScheduler}
+SCHEDULERS = {
+    "ddim": DDIMScheduler,
+    "euler": EulerDiscreteScheduler,
+    "euler-ancestral": EulerAncestralDiscreteScheduler,
+    "dpmpp-2m": DPMSolverMultistepScheduler,
+}
 # Least change of the last latents, relative to their norm, that every input must make.
 FELT = 1e-3
 
@@ -199,16 +207,19 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
         {"scheduler": "ddim", "steps": 5, "guidance": 7.5, "negative_prompt": "blurry, two heads!"},
         {"scheduler": "euler", "steps": 4, "guidance": 7.5, "seed": 2},
         {"scheduler": "ddim", "steps": 3, "guidance": 1, "prompt": ""},
+        {"scheduler": "dpmpp-2m", "steps": 4, "guidance": 7.5, "seed": 5},
     ],
     "sd-turbo": [
         {"scheduler": "euler", "steps": 1, "guidance": 0},
         {"scheduler": "euler", "steps": 4, "guidance": 0, "prompt": "wow! a cat!!", "seed": 3},
         {"scheduler": "euler", "steps": 2, "guidance": 2, "negative_prompt": "a dog!"},
+        {"scheduler": "euler-ancestral", "steps": 3, "guidance": 0, "seed": 6},
     ],
     "sdxl": [
         {"scheduler": "euler", "steps": 4, "guidance": 5},
         {"scheduler": "euler", "steps": 3, "guidance": 5, "negative_prompt": "blurry!", "half": True},
         {"scheduler": "ddim", "steps": 3, "guidance": 0, "prompt": "wow! a cat!!", "seed": 4},
+        {"scheduler": "euler-ancestral", "steps": 3, "guidance": 5, "seed": 7},
     ],
 }
 
@@ -222,9 +233,13 @@ def draw(
     pipeline: DiffusionPipeline, folder: Path, request: dict[str, object], changes: dict[str, object] | None = None
 ) -> dict:
     """What the pipeline, exported to `folder`, draws: the latents before the first step and after each, and the picture."""
-    channels, rows, columns = 4, request["height"] // 8, request["width"] // 8
-    noise = [struct.unpack(">f", value)[0] for value in normals(request["seed"], 0, channels * rows * columns)]
-    noise = torch.tensor(noise).reshape(1, channels, rows, columns)
+    shape = (1, 4, request["height"] // 8, request["width"] // 8)
+
+    def noise_of(state: int) -> torch.Tensor:
+        values = normals(request["seed"], state, 4 * shape[2] * shape[3])
+        return torch.tensor([struct.unpack(">f", value)[0] for value in values]).reshape(shape)
+
+    noise = noise_of(0)
     # By the file, as anybody who has the exported folder: a scheduler in memory also knows which settings it was not given.
     pipeline.scheduler = SCHEDULERS[request["scheduler"]].from_pretrained(folder / "scheduler")
     states: list[torch.Tensor] = []
@@ -233,6 +248,8 @@ def draw(
         states.append(values["latents"].clone())
         return {}
 
+    # What a step adds is keyed by the state that it leads to.
+    scheduling_euler_ancestral_discrete.randn_tensor = lambda *_, **__: noise_of(len(states) + 1)
     arguments = {
         "prompt": request["prompt"],
         # In a request, no negative prompt is an empty one.
