@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.foundry:$(PATH)
 export FOUNDRY_DISABLE_NIGHTLY_WARNING := 1
 
-.PHONY: help setup build demo devnet test test-contracts test-agents snapshots invariants symbolic slither mutants lint fmt release clean
+.PHONY: help setup build demo devnet test test-contracts test-agents snapshots invariants symbolic slither mutants parity lint fmt release clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -71,6 +71,18 @@ mutants: setup ## Break Staking, Payments and Disputes in 306 ways and see the u
 # The end-to-end tests run the binaries, so those are built first.
 test-agents: build
 	cargo test --workspace --locked
+
+# With uv, because pip takes many minutes to find out which versions go together.
+vendor/parity/.installed: tools/parity.txt
+	@python3 -m venv vendor/parity
+	@vendor/parity/bin/pip install --quiet --disable-pip-version-check uv==0.13.9 >&2
+	@vendor/parity/bin/uv pip install --quiet --python vendor/parity/bin/python -r tools/parity.txt >&2
+	@touch $@
+
+parity: setup vendor/parity/.installed ## Export SD 1.5, SD-Turbo and SDXL, small but at full depth, and compare each step with PyTorch (15 minutes, 6 GB)
+	@mkdir -p vendor/parity/stock
+	@vendor/parity/bin/python agents/inference/testdata/stock.py --wide vendor/parity/stock >&2
+	CUCKOO_PARITY=$(CURDIR)/vendor/parity/stock cargo test --locked -p cuckoo-inference --test stock -- --nocapture --test-threads 1
 
 lint: setup ## Check formatting and lints
 	forge fmt --check

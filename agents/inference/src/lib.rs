@@ -5,6 +5,7 @@
 
 mod audit;
 pub mod calibration;
+mod draft;
 mod error;
 mod external;
 pub mod fakes;
@@ -22,6 +23,7 @@ mod tokenizer;
 
 pub use crate::image::Image;
 pub use audit::{Deviation, Transition};
+pub use draft::{Draft, Drafted};
 pub use error::InferenceError;
 pub use model::{Generation, Model};
 pub use output::{Output, Vectors};

@@ -102,6 +102,11 @@ impl Network {
         self.inputs.iter().find(|input| input.name == name).ok_or_else(missing)
     }
 
+    /// Whether it has an output of that name.
+    pub(crate) fn has_output(&self, name: &str) -> bool {
+        self.outputs.iter().any(|output| output == name)
+    }
+
     /// Runs the network and returns the values of its first output, which must have `shape`.
     pub(crate) fn run(&mut self, feeds: &[Feed<'_>], shape: &[usize]) -> Result<Vec<f32>, InferenceError> {
         let first = self.outputs.first().cloned().unwrap_or_default();
@@ -115,7 +120,7 @@ impl Network {
         feeds: &[Feed<'_>],
         wanted: &[(&str, &[usize])],
     ) -> Result<Vec<Vec<f32>>, InferenceError> {
-        if let Some((missing, _)) = wanted.iter().find(|(name, _)| !self.outputs.iter().any(|output| output == name)) {
+        if let Some((missing, _)) = wanted.iter().find(|(name, _)| !self.has_output(name)) {
             let reason = format!("its outputs are {}, without {missing}", self.outputs.join(", "));
             return Err(InferenceError::unfit(self.part, reason));
         }

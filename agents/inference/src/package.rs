@@ -142,6 +142,11 @@ impl Package {
         Ok(package)
     }
 
+    /// A package at `dir`, which is free of links, whose manifest was made here and whose files are as it says.
+    pub(crate) fn unwritten(dir: PathBuf, manifest: Manifest) -> Self {
+        Self { dir, manifest }
+    }
+
     /// Whether this version can run a package with this manifest.
     ///
     /// # Errors
@@ -258,7 +263,7 @@ impl Package {
 }
 
 /// The regular file at `path` inside the package at `dir`, links followed.
-fn resolve(dir: &Path, path: &str) -> Result<PathBuf, PackageError> {
+pub(crate) fn resolve(dir: &Path, path: &str) -> Result<PathBuf, PackageError> {
     if !is_plain(path) {
         return Err(PackageError::Path { path: path.into() });
     }
@@ -295,7 +300,7 @@ fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn io_error(path: &str) -> impl FnOnce(io::Error) -> PackageError {
+pub(crate) fn io_error(path: &str) -> impl FnOnce(io::Error) -> PackageError {
     let path = path.to_owned();
     move |source| PackageError::Io { path, source }
 }

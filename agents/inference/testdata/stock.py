@@ -27,11 +27,14 @@ from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
     DiffusionPipeline,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
+from diffusers.schedulers import scheduling_euler_ancestral_discrete
 from noise import normals
 from optimum.exporters.onnx import main_export
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
@@ -44,7 +47,12 @@ SCHEDULER = {
     "num_train_timesteps": 1000,
     "steps_offset": 1,
 }
-SCHEDULERS = {"ddim": DDIMScheduler, "euler": EulerDiscreteScheduler}
+SCHEDULERS = {
+    "ddim": DDIMScheduler,
+    "euler": EulerDiscreteScheduler,
+    "euler-ancestral": EulerAncestralDiscreteScheduler,
+    "dpmpp-2m": DPMSolverMultistepScheduler,
+}
 # Least change of the last latents, relative to their norm, that every input must make.
 FELT = 1e-3
 
@@ -199,16 +207,19 @@ REQUESTS: dict[str, list[dict[str, object]]] = {
         {"scheduler": "ddim", "steps": 5, "guidance": 7.5, "negative_prompt": "blurry, two heads!"},
         {"scheduler": "euler", "steps": 4, "guidance": 7.5, "seed": 2},
         {"scheduler": "ddim", "steps": 3, "guidance": 1, "prompt": ""},
+        {"scheduler": "dpmpp-2m", "steps": 4, "guidance": 7.5, "seed": 5},
     ],
     "sd-turbo": [
         {"scheduler": "euler", "steps": 1, "guidance": 0},
         {"scheduler": "euler", "steps": 4, "guidance": 0, "prompt": "wow! a cat!!", "seed": 3},
         {"scheduler": "euler", "steps": 2, "guidance": 2, "negative_prompt": "a dog!"},
+        {"scheduler": "euler-ancestral", "steps": 3, "guidance": 0, "seed": 6},
     ],
     "sdxl": [
         {"scheduler": "euler", "steps": 4, "guidance": 5},
         {"scheduler": "euler", "steps": 3, "guidance": 5, "negative_prompt": "blurry!", "half": True},
         {"scheduler": "ddim", "steps": 3, "guidance": 0, "prompt": "wow! a cat!!", "seed": 4},
+        {"scheduler": "euler-ancestral", "steps": 3, "guidance": 5, "seed": 7},
     ],
 }
 
@@ -218,18 +229,27 @@ def floats(values: torch.Tensor) -> list[float]:
     return [float(str(value)) for value in np.asarray(values, np.float32).ravel()]
 
 
-def draw(pipeline: DiffusionPipeline, request: dict[str, object], changes: dict[str, object] | None = None) -> dict:
-    """What the pipeline draws: the latents before the first step and after each, and the picture, a PIL image."""
-    channels, rows, columns = 4, request["height"] // 8, request["width"] // 8
-    noise = [struct.unpack(">f", value)[0] for value in normals(request["seed"], 0, channels * rows * columns)]
-    noise = torch.tensor(noise).reshape(1, channels, rows, columns)
-    pipeline.scheduler = SCHEDULERS[request["scheduler"]].from_config(pipeline.scheduler.config)
+def draw(
+    pipeline: DiffusionPipeline, folder: Path, request: dict[str, object], changes: dict[str, object] | None = None
+) -> dict:
+    """What the pipeline, exported to `folder`, draws: the latents before the first step and after each, and the picture."""
+    shape = (1, 4, request["height"] // 8, request["width"] // 8)
+
+    def noise_of(state: int) -> torch.Tensor:
+        values = normals(request["seed"], state, 4 * shape[2] * shape[3])
+        return torch.tensor([struct.unpack(">f", value)[0] for value in values]).reshape(shape)
+
+    noise = noise_of(0)
+    # By the file, as anybody who has the exported folder: a scheduler in memory also knows which settings it was not given.
+    pipeline.scheduler = SCHEDULERS[request["scheduler"]].from_pretrained(folder / "scheduler")
     states: list[torch.Tensor] = []
 
     def keep(_pipeline: object, _step: int, _time: object, values: dict[str, torch.Tensor]) -> dict:
         states.append(values["latents"].clone())
         return {}
 
+    # What a step adds is keyed by the state that it leads to.
+    scheduling_euler_ancestral_discrete.randn_tensor = lambda *_, **__: noise_of(len(states) + 1)
     arguments = {
         "prompt": request["prompt"],
         # In a request, no negative prompt is an empty one.
@@ -246,8 +266,11 @@ def draw(pipeline: DiffusionPipeline, request: dict[str, object], changes: dict[
     return {"states": [noise * pipeline.scheduler.init_noise_sigma, *states], "picture": picture}
 
 
-def refuse_numb(name: str, pipeline: DiffusionPipeline, request: dict[str, object], states: list[torch.Tensor]) -> None:
+def refuse_numb(
+    pipeline: DiffusionPipeline, folder: Path, request: dict[str, object], states: list[torch.Tensor]
+) -> None:
     """Fails unless every input changes what the pipeline draws."""
+    name = folder.name
     height, width = request["height"], request["width"]
     changes: list[dict[str, object]] = [{"prompt": "a dog"}]
     if request["guidance"] > 1:
@@ -257,7 +280,7 @@ def refuse_numb(name: str, pipeline: DiffusionPipeline, request: dict[str, objec
         if request["guidance"] > 1 and not request["negative_prompt"]:
             changes.append({"negative_prompt": ""})  # not the same as none
     for change in changes:
-        found = draw(pipeline, request, change)["states"][-1]
+        found = draw(pipeline, folder, request, change)["states"][-1]
         felt = float((found - states[-1]).norm() / states[-1].norm())
         print(f"  {change} changes the latents by {felt:.2e}")
         if felt < FELT:
@@ -316,8 +339,8 @@ def main() -> None:
             request = {"prompt": PROMPT, "negative_prompt": "", "seed": 1, "width": side, "height": side} | differing
             if request.pop("half", False):
                 request["height"] = side // 2
-            drawn = draw(pipeline, request)
-            refuse_numb(name, pipeline, request, drawn["states"])
+            drawn = draw(pipeline, folder, request)
+            refuse_numb(pipeline, folder, request, drawn["states"])
             picture = f"{name}-{number}.png"
             drawn["picture"].save(args.folder / picture)
             case = request | {"states": [floats(state) for state in drawn["states"]], "picture": picture}

@@ -212,7 +212,8 @@ impl Settings {
     }
 }
 
-fn device(name: &str, threads: usize) -> Result<Device> {
+/// The device that `--device` and `--threads` name.
+pub(crate) fn device(name: &str, threads: usize) -> Result<Device> {
     if name == "cpu" {
         return Ok(Device::Cpu { threads });
     }

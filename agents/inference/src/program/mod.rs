@@ -4,14 +4,19 @@
 
 mod diffusion;
 
+pub(crate) use diffusion::stock;
+
 use crate::{error::InferenceError, output::Output, package::Package, runtime::Device, state::State};
 use cuckoo_protocol::body::Body;
 
 /// Loads a package for a device.
 type Load = fn(&Package, &Device) -> Result<Box<dyn Program>, InferenceError>;
 
+/// The program of stock diffusers folders.
+pub(crate) const TEXT_TO_IMAGE: &str = "diffusion/text-to-image";
+
 /// All programs, by the name that manifests use.
-const PROGRAMS: &[(&str, Load)] = &[("diffusion/text-to-image", diffusion::load)];
+const PROGRAMS: &[(&str, Load)] = &[(TEXT_TO_IMAGE, diffusion::load)];
 
 /// A loaded program.
 pub trait Program: Send {

@@ -153,6 +153,11 @@ impl SchedulerConfig {
         Ok(self.use_karras_sigmas == Some(true))
     }
 
+    /// Timesteps of the training.
+    pub(crate) fn trained(&self) -> usize {
+        self.num_train_timesteps
+    }
+
     /// Whether the sigma after the last step is the least of the training, not zero.
     pub(super) fn ends_above_zero(&self) -> Result<bool, SchedulerError> {
         match self.final_sigmas_type.as_str() {

@@ -149,7 +149,7 @@ fn files_below(dir: &Path, prefix: &str) -> Vec<String> {
         .collect()
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub fn copy_folder(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("the package is there") {
         let entry = entry.expect("it can be read");
         let target = to.join(entry.file_name());

@@ -66,7 +66,7 @@ pub struct ImageLimits {
 }
 
 /// Most pixels of an input picture: the state that holds it takes 4 bytes each, and may have 4 MiB.
-const MAX_INPUT_PIXELS: u32 = 1 << 20;
+pub const MAX_INPUT_PIXELS: u32 = 1 << 20;
 
 /// Of an embedding request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,9 @@ mod limits;
 #[cfg(test)]
 mod tests;
 
-pub use limits::{BodyError, Defaults, EmbeddingDefaults, EmbeddingLimits, ImageDefaults, ImageLimits, Limits};
+pub use limits::{
+    BodyError, Defaults, EmbeddingDefaults, EmbeddingLimits, ImageDefaults, ImageLimits, Limits, MAX_INPUT_PIXELS,
+};
 
 use crate::body::{Body, Decimal, EmbeddingBody, ImageBody, canonical_json};
 use alloy::primitives::{B256, U256, keccak256};

@@ -7,7 +7,10 @@ mod config;
 mod drawing;
 mod guidance;
 mod picture;
+mod stock;
 mod text;
+
+pub(crate) use stock::stock;
 
 use super::{Program, Run};
 use crate::{

@@ -29,6 +29,11 @@ impl Encoder {
         Ok(Self { network })
     }
 
+    /// Whether it gives the latents' distribution, which is the same on every run, and draws no sample of it.
+    pub(super) fn is_checkable(&self) -> bool {
+        self.network.has_output(OUTPUT)
+    }
+
     /// The mean of what latents of `shape` (channels, rows, columns) could stand for the picture of `size` (width, height).
     /// `planes` are its colours.
     pub(super) fn mean(
