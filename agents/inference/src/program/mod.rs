@@ -3,6 +3,7 @@
 //! A new program is a file beside this one and its line in [`PROGRAMS`].
 
 mod diffusion;
+mod embedding;
 
 use crate::{error::InferenceError, output::Output, package::Package, runtime::Device, state::State};
 use cuckoo_protocol::body::Body;
@@ -11,7 +12,7 @@ use cuckoo_protocol::body::Body;
 type Load = fn(&Package, &Device) -> Result<Box<dyn Program>, InferenceError>;
 
 /// All programs, by the name that manifests use.
-const PROGRAMS: &[(&str, Load)] = &[("diffusion/text-to-image", diffusion::load)];
+const PROGRAMS: &[(&str, Load)] = &[("diffusion/text-to-image", diffusion::load), ("embedding", embedding::load)];
 
 /// A loaded program.
 pub trait Program: Send {
