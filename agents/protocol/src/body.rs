@@ -24,6 +24,24 @@ pub enum Body {
     Embedding(EmbeddingBody),
 }
 
+/// What a model makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Of [`Body::Image`].
+    Image,
+    /// Of [`Body::Embedding`].
+    Embedding,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Image => "pictures",
+            Self::Embedding => "embeddings",
+        })
+    }
+}
+
 /// A request for a picture. Its RFC 8785 JSON is hashed, so every field is always present, but for `strength`, which is there
 /// exactly if the request comes with an input picture.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,11 +85,11 @@ impl Body {
         canonical_json(self)
     }
 
-    /// What kind of body this is, for messages.
-    pub fn kind(&self) -> &'static str {
+    /// What is asked for.
+    pub fn kind(&self) -> Kind {
         match self {
-            Self::Image(_) => "pictures",
-            Self::Embedding(_) => "embeddings",
+            Self::Image(_) => Kind::Image,
+            Self::Embedding(_) => Kind::Embedding,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a model lets an app ask for, by the kind of body that its program takes.
 
-use crate::body::{Decimal, EmbeddingBody, ImageBody, MAX_SEED};
+use crate::body::{Decimal, EmbeddingBody, ImageBody, Kind, MAX_SEED};
 use serde::{Deserialize, Serialize};
 
 /// What a request gets that does not say otherwise, by the kind of body that the program takes.
@@ -104,7 +104,7 @@ pub enum BodyError {
     )]
     Strength { strength: String, steps: u32 },
     #[error("{model} makes {makes}, not {wanted}: name a model that does")]
-    Kind { model: String, makes: &'static str, wanted: &'static str },
+    Kind { model: String, makes: Kind, wanted: Kind },
     #[error("{model} takes 1 to {max} texts, not {count}")]
     Texts { model: String, count: usize, max: u32 },
     #[error("a text has {bytes} bytes, {model} takes 1 to {max}")]
@@ -141,6 +141,14 @@ impl ImageDefaults {
 }
 
 impl Limits {
+    /// What a program with such limits makes.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Image(_) => Kind::Image,
+            Self::Embedding(_) => Kind::Embedding,
+        }
+    }
+
     /// What makes no sense about them, if anything.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         match self {

@@ -6,7 +6,7 @@ mod tests;
 
 pub use limits::{BodyError, Defaults, EmbeddingDefaults, EmbeddingLimits, ImageDefaults, ImageLimits, Limits};
 
-use crate::body::{Body, Decimal, EmbeddingBody, ImageBody, canonical_json};
+use crate::body::{Body, Decimal, EmbeddingBody, ImageBody, Kind, canonical_json};
 use alloy::primitives::{B256, U256, keccak256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -126,6 +126,11 @@ impl Manifest {
         self.precision == "fp32-strict"
     }
 
+    /// What the model makes.
+    pub fn kind(&self) -> Kind {
+        self.limits.kind()
+    }
+
     /// A body of the kind that the program takes, with the manifest's defaults and seed 0, about `text`.
     pub fn default_body(&self, text: String) -> Body {
         match &self.defaults {
@@ -153,7 +158,7 @@ impl Manifest {
     pub fn image_body(&self, prompt: String) -> Result<ImageBody, BodyError> {
         match &self.defaults {
             Defaults::Image(defaults) => Ok(defaults.body(prompt)),
-            Defaults::Embedding(_) => Err(self.makes_no("pictures")),
+            Defaults::Embedding(_) => Err(self.makes_no(Kind::Image)),
         }
     }
 
@@ -164,7 +169,7 @@ impl Manifest {
     pub fn embedding_body(&self, input: Vec<String>) -> Result<EmbeddingBody, BodyError> {
         match &self.defaults {
             Defaults::Embedding(defaults) => Ok(EmbeddingBody { input, dimensions: defaults.dimensions }),
-            Defaults::Image(_) => Err(self.makes_no("embeddings")),
+            Defaults::Image(_) => Err(self.makes_no(Kind::Embedding)),
         }
     }
 
@@ -181,12 +186,8 @@ impl Manifest {
     }
 
     /// The error for a model that is asked for something else than it makes.
-    fn makes_no(&self, wanted: &'static str) -> BodyError {
-        let makes = match self.limits {
-            Limits::Image(_) => "pictures",
-            Limits::Embedding(_) => "embeddings",
-        };
-        BodyError::Kind { model: self.name.clone(), makes, wanted }
+    fn makes_no(&self, wanted: Kind) -> BodyError {
+        BodyError::Kind { model: self.name.clone(), makes: self.limits.kind(), wanted }
     }
 
     /// Price in wei of `body` at `per_unit` wei a pricing unit, rounded up: against the payer.
