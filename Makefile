@@ -25,7 +25,7 @@ vendor/onnxruntime/libonnxruntime.so: tools/fetch-onnxruntime
 	@tools/fetch-onnxruntime >&2
 
 # What packages lack is copied from models/, so a change there counts.
-vendor/models/.fetched: tools/fetch-models $(shell find models/minilm -type f)
+vendor/models/.fetched: tools/fetch-models $(shell find models/minilm models/magenta-style -type f)
 	@tools/fetch-models >&2
 	@touch $@
 

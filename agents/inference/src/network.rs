@@ -95,7 +95,16 @@ impl Network {
             let reason = format!("its inputs are {}, not {}", found.join(", "), wanted.join(", "));
             return Err(InferenceError::unfit(part, reason));
         }
-        Ok(Self { part, path, device: device.clone(), placement, inputs, outputs, fixed: true, sessions: VecDeque::new() })
+        Ok(Self {
+            part,
+            path,
+            device: device.clone(),
+            placement,
+            inputs,
+            outputs,
+            fixed: true,
+            sessions: VecDeque::new(),
+        })
     }
 
     /// The network with one session for all sizes, for requests of which hardly two have the same.

@@ -92,6 +92,7 @@ fn text_field(body: &Body) -> &'static str {
     match body {
         Body::Image(_) => "prompt",
         Body::Embedding(_) => "input",
+        Body::Style(_) => "image",
     }
 }
 

@@ -165,7 +165,9 @@ pub(super) async fn items_in(
     let output = tokio::fs::read(coordinator.store.output_path(&lease.id)).await.map_err(|error| gone(&error))?;
     let body = Request::decode(&task.request).and_then(|request| request.body()).map_err(|error| gone(&error))?;
     Ok(match body {
-        RequestBody::Image(_) => vec![Item::Picture { b64_json: BASE64_STANDARD.encode(output) }],
+        RequestBody::Image(_) | RequestBody::Style(_) => {
+            vec![Item::Picture { b64_json: BASE64_STANDARD.encode(output) }]
+        }
         RequestBody::Embedding(body) => {
             let vectors = output.chunks((body.dimensions as usize * size_of::<f32>()).max(1));
             let item =

@@ -14,6 +14,7 @@ use std::io::Cursor;
 pub(super) fn check(body: &Body, output: &[u8], committed: B256) -> Result<(), String> {
     let hash = match body {
         Body::Image(body) => picture_hash(output, body.width, body.height)?,
+        Body::Style(body) => picture_hash(output, body.width, body.height)?,
         Body::Embedding(body) => vectors_hash(output, body.input.len(), body.dimensions)?,
     };
     match hash {

@@ -4,6 +4,7 @@
 
 mod diffusion;
 mod embedding;
+mod style;
 
 use crate::{error::InferenceError, output::Output, package::Package, runtime::Device, state::State};
 use cuckoo_protocol::body::Body;
@@ -12,7 +13,8 @@ use cuckoo_protocol::body::Body;
 type Load = fn(&Package, &Device) -> Result<Box<dyn Program>, InferenceError>;
 
 /// All programs, by the name that manifests use.
-const PROGRAMS: &[(&str, Load)] = &[("diffusion/text-to-image", diffusion::load), ("embedding", embedding::load)];
+const PROGRAMS: &[(&str, Load)] =
+    &[("diffusion/text-to-image", diffusion::load), ("embedding", embedding::load), ("style-transfer", style::load)];
 
 /// A loaded program.
 pub trait Program: Send {

@@ -4,9 +4,12 @@ mod limits;
 #[cfg(test)]
 mod tests;
 
-pub use limits::{BodyError, Defaults, EmbeddingDefaults, EmbeddingLimits, ImageDefaults, ImageLimits, Limits};
+pub use limits::{
+    BodyError, Defaults, EmbeddingDefaults, EmbeddingLimits, ImageDefaults, ImageLimits, Limits, StyleDefaults,
+    StyleLimits,
+};
 
-use crate::body::{Body, Decimal, EmbeddingBody, ImageBody, Kind, canonical_json};
+use crate::body::{Body, Decimal, EmbeddingBody, ImageBody, Kind, StyleBody, canonical_json};
 use alloy::primitives::{B256, U256, keccak256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -138,6 +141,7 @@ impl Manifest {
             Defaults::Embedding(defaults) => {
                 EmbeddingBody { input: vec![text], dimensions: defaults.dimensions }.into()
             }
+            Defaults::Style(defaults) => defaults.body().into(),
         }
     }
 
@@ -158,7 +162,7 @@ impl Manifest {
     pub fn image_body(&self, prompt: String) -> Result<ImageBody, BodyError> {
         match &self.defaults {
             Defaults::Image(defaults) => Ok(defaults.body(prompt)),
-            Defaults::Embedding(_) => Err(self.makes_no(Kind::Image)),
+            _ => Err(self.makes_no(Kind::Image)),
         }
     }
 
@@ -169,7 +173,18 @@ impl Manifest {
     pub fn embedding_body(&self, input: Vec<String>) -> Result<EmbeddingBody, BodyError> {
         match &self.defaults {
             Defaults::Embedding(defaults) => Ok(EmbeddingBody { input, dimensions: defaults.dimensions }),
-            Defaults::Image(_) => Err(self.makes_no(Kind::Embedding)),
+            _ => Err(self.makes_no(Kind::Embedding)),
+        }
+    }
+
+    /// A restyled picture's body with the manifest's defaults.
+    ///
+    /// # Errors
+    /// [`BodyError::Kind`] if the model restyles no pictures.
+    pub fn style_body(&self) -> Result<StyleBody, BodyError> {
+        match &self.defaults {
+            Defaults::Style(defaults) => Ok(defaults.body()),
+            _ => Err(self.makes_no(Kind::Style)),
         }
     }
 
@@ -181,6 +196,7 @@ impl Manifest {
         match (&self.limits, body) {
             (Limits::Image(limits), Body::Image(body)) => limits.allow(&self.name, body),
             (Limits::Embedding(limits), Body::Embedding(body)) => limits.allow(&self.name, body),
+            (Limits::Style(limits), Body::Style(body)) => limits.allow(&self.name, body),
             (_, body) => Err(self.makes_no(body.kind())),
         }
     }
