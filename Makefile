@@ -12,7 +12,7 @@ export FOUNDRY_DISABLE_NIGHTLY_WARNING := 1
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-setup: node_modules/.installed vendor/onnxruntime/libonnxruntime.so ## Install the pinned toolchain: Foundry, compiler, libraries, ONNX Runtime
+setup: node_modules/.installed vendor/onnxruntime/libonnxruntime.so vendor/models/.fetched ## Install the pinned toolchain: Foundry, compiler, libraries, ONNX Runtime, models for tests
 
 # Not `npm ci`, which wants Foundry's binaries of every platform in the lock file, even those that a registry does not have.
 node_modules/.installed: package.json package-lock.json
@@ -23,6 +23,11 @@ node_modules/.installed: package.json package-lock.json
 
 vendor/onnxruntime/libonnxruntime.so: tools/fetch-onnxruntime
 	@tools/fetch-onnxruntime >&2
+
+# What packages lack is copied from models/, so a change there counts.
+vendor/models/.fetched: tools/fetch-models $(shell find models/minilm models/magenta-style -type f)
+	@tools/fetch-models >&2
+	@touch $@
 
 build: setup ## Build contracts and agents
 	@forge build >&2

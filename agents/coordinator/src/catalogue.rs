@@ -2,7 +2,7 @@
 
 use alloy::primitives::{B256, U256};
 use anyhow::{Context, Result, ensure};
-use cuckoo_protocol::manifest::Manifest;
+use cuckoo_protocol::{body::Kind, manifest::Manifest};
 use std::path::PathBuf;
 
 /// A model and what it pays.
@@ -18,7 +18,7 @@ pub struct Offered {
     pub unit_price: U256,
 }
 
-/// All of them; the first is the default.
+/// All of them; the first of a kind is that kind's default.
 #[derive(Clone, Debug)]
 pub struct Catalogue(Vec<Offered>);
 
@@ -47,10 +47,10 @@ impl Catalogue {
         Ok(Self(models))
     }
 
-    /// By the name that apps send, or the modelId in hex; the default for none.
-    pub fn find(&self, model: Option<&str>) -> Option<&Offered> {
+    /// By the name that apps send, or the modelId in hex; for none the first that makes what is asked for.
+    pub fn find(&self, model: Option<&str>, kind: Kind) -> Option<&Offered> {
         match model {
-            None => self.0.first(),
+            None => self.0.iter().find(|offered| offered.manifest.kind() == kind),
             Some(text) => {
                 self.0.iter().find(|offered| offered.manifest.name == text || offered.model_id.to_string() == text)
             }

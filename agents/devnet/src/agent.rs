@@ -111,7 +111,7 @@ pub struct CoordinatorFlags {
     pub port: u16,
     /// Model packages that it offers.
     pub model: PathBuf,
-    /// CAI a megapixel-step.
+    /// CAI a unit of the model.
     pub price: String,
     /// CAI kept in each miner's channel.
     pub channel_target: String,

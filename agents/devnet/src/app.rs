@@ -2,7 +2,7 @@
 
 use crate::refusal::Refusal;
 use alloy::primitives::{Address, B256, U256};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use cuckoo_protocol::receipt::Receipt;
 use reqwest::{Method, StatusCode};
@@ -23,6 +23,17 @@ pub struct App {
 pub struct Picture {
     /// PNG.
     pub png: Vec<u8>,
+    /// Both signed messages.
+    pub receipt: Receipt,
+}
+
+/// A finished embedding task.
+#[derive(Clone, Debug)]
+pub struct Vectors {
+    /// As the answer has them: lists of numbers, or base64.
+    pub embeddings: Vec<Value>,
+    /// What was paid for.
+    pub tokens: u64,
     /// Both signed messages.
     pub receipt: Receipt,
 }
@@ -82,6 +93,25 @@ struct Images {
 }
 
 #[derive(Deserialize)]
+struct Embeddings {
+    object: String,
+    data: Vec<Embedding>,
+    usage: Usage,
+    cuckoo: Receipt,
+}
+
+#[derive(Deserialize)]
+struct Embedding {
+    index: usize,
+    embedding: Value,
+}
+
+#[derive(Deserialize)]
+struct Usage {
+    prompt_tokens: u64,
+}
+
+#[derive(Deserialize)]
 struct Image {
     b64_json: String,
 }
@@ -120,6 +150,18 @@ impl App {
         let [image] = images.data.as_slice() else { bail!("{} pictures came, not one", images.data.len()) };
         let png = BASE64_STANDARD.decode(&image.b64_json).context("b64_json is no base64")?;
         Ok(Picture { png, receipt: images.cuckoo })
+    }
+
+    /// Embeds texts: `POST /v1/embeddings`.
+    ///
+    /// # Errors
+    /// As [`Self::generate`], also if the vectors come in another order.
+    pub async fn embed(&self, request: &Value) -> Result<Vectors> {
+        let answer: Embeddings = self.json(Method::POST, "/v1/embeddings", Some(request)).await?;
+        let in_order = answer.data.iter().enumerate().all(|(at, item)| item.index == at);
+        ensure!(in_order && answer.object == "list", "the vectors are not in order");
+        let embeddings = answer.data.into_iter().map(|item| item.embedding).collect();
+        Ok(Vectors { embeddings, tokens: answer.usage.prompt_tokens, receipt: answer.cuckoo })
     }
 
     /// Hands in a task and does not wait for it: `POST /v1/tasks`.

@@ -21,9 +21,9 @@ pub struct Plan {
     pub rpc_port: u16,
     /// Port of the coordinator.
     pub coordinator_port: u16,
-    /// Model package in `models/`.
+    /// Model package in `models/` or `vendor/models/`.
     pub model: String,
-    /// CAI that the coordinator pays a megapixel-step.
+    /// CAI that the coordinator pays a unit of the model.
     pub price: String,
     /// CAI uncollected that make a miner collect.
     pub collect_at: String,

@@ -7,6 +7,7 @@ use cuckoo_protocol::{
     body::Body,
     manifest::Manifest,
     message::Domain,
+    receipt::Receipt,
     request::{self, Request},
     trace::output_hash,
 };
@@ -23,11 +24,11 @@ pub struct Expectation {
     pub miners: Vec<(Address, Address)>,
     /// The model that was asked for.
     pub manifest: Manifest,
-    /// Wei a megapixel-step that the coordinator pays.
+    /// Wei a unit that the coordinator pays.
     pub unit_price: U256,
 }
 
-/// Who drew a picture, and for how much.
+/// Who did a task, and for how much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Earned {
     /// Operator.
@@ -42,7 +43,24 @@ impl Expectation {
     /// # Errors
     /// Says what is wrong with it.
     pub fn check(&self, prompt: &str, picture: &Picture) -> Result<Earned> {
-        let receipt = &picture.receipt;
+        let (asked, earned) = self.check_receipt(&picture.receipt)?;
+        let Body::Image(body) = &asked else { bail!("the request is for {}", asked.kind()) };
+        ensure!(body.prompt == prompt, "the request has another prompt: {:?}", body.prompt);
+        let pixels = image::load_from_memory_with_format(&picture.png, ImageFormat::Png).context("no PNG")?.to_rgb8();
+        ensure!(pixels.dimensions() == (body.width, body.height), "the picture has another size");
+        let hash = output_hash(pixels.width(), pixels.height(), pixels.as_raw());
+        ensure!(
+            hash == Some(picture.receipt.result.message.outputHash),
+            "the picture is not the one that the miner signed"
+        );
+        Ok(earned)
+    }
+
+    /// Checks the signatures and hashes of a receipt, all but that of the output, and gives what was asked for.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn check_receipt(&self, receipt: &Receipt) -> Result<(Body, Earned)> {
         let (offer, result) = (&receipt.offer.message, &receipt.result.message);
         let (coordinator, coordinator_node) = self.coordinator;
         receipt.offer.verify(&self.domain, coordinator_node).context("the offer")?;
@@ -57,16 +75,9 @@ impl Expectation {
         let model_id = self.manifest.model_id();
         ensure!(request.model_id == model_id && offer.modelId == model_id, "another model ran");
         ensure!(result.states == request.states, "the result has {} states, not {}", result.states, request.states);
-        let asked = request.body()?;
-        let Body::Image(body) = &asked else { bail!("the request is for {}", asked.kind()) };
-        ensure!(body.prompt == prompt, "the request has another prompt: {:?}", body.prompt);
-        let price = self.manifest.price(&asked, self.unit_price);
+        let body = request.body()?;
+        let price = self.manifest.price(&body, self.unit_price);
         ensure!(offer.price == price, "the offer pays {} wei, not {price}", offer.price);
-
-        let pixels = image::load_from_memory_with_format(&picture.png, ImageFormat::Png).context("no PNG")?.to_rgb8();
-        ensure!(pixels.dimensions() == (body.width, body.height), "the picture has another size");
-        let hash = output_hash(pixels.width(), pixels.height(), pixels.as_raw());
-        ensure!(hash == Some(result.outputHash), "the picture is not the one that the miner signed");
-        Ok(Earned { miner: *miner, price })
+        Ok((body, Earned { miner: *miner, price }))
     }
 }

@@ -54,16 +54,15 @@ impl Toolchain {
         Ok(Self { root, anvil, forge, coordinator_agent, miner_agent, onnxruntime })
     }
 
-    /// Folder of a model of the repository.
+    /// Folder of a model: of one that `make setup` fetched, or of the repository.
     ///
     /// # Errors
     /// If there is none of that name.
     pub fn model(&self, name: &str) -> Result<PathBuf> {
-        let path = self.root.join("models").join(name);
-        if path.join("cuckoo.json").is_file() {
-            return Ok(path);
-        }
-        bail!("there is no model package at {}", path.display())
+        // The repository has only the manifests of fetched ones.
+        let folders = ["vendor/models", "models"].map(|folder| self.root.join(folder).join(name));
+        let found = folders.iter().find(|path| path.join("cuckoo.json").is_file());
+        found.cloned().with_context(|| format!("there is no model package at {}", folders[1].display()))
     }
 }
 

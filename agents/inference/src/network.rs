@@ -27,6 +27,8 @@ pub(crate) struct Network {
     inputs: Vec<Input>,
     /// Names, at least one.
     outputs: Vec<String>,
+    /// Whether a session is for one choice of sizes only.
+    fixed: bool,
     /// Open sessions by the sizes they are fixed to, latest used first.
     sessions: VecDeque<(BTreeMap<String, i64>, Session)>,
 }
@@ -93,7 +95,21 @@ impl Network {
             let reason = format!("its inputs are {}, not {}", found.join(", "), wanted.join(", "));
             return Err(InferenceError::unfit(part, reason));
         }
-        Ok(Self { part, path, device: device.clone(), placement, inputs, outputs, sessions: VecDeque::new() })
+        Ok(Self {
+            part,
+            path,
+            device: device.clone(),
+            placement,
+            inputs,
+            outputs,
+            fixed: true,
+            sessions: VecDeque::new(),
+        })
+    }
+
+    /// The network with one session for all sizes, for requests of which hardly two have the same.
+    pub(crate) fn unfixed(self) -> Self {
+        Self { fixed: false, ..self }
     }
 
     /// The input of that name.
@@ -169,6 +185,7 @@ impl Network {
 
     /// The session fixed to `sizes`, opened if need be.
     fn session(&mut self, sizes: BTreeMap<String, i64>) -> Result<&mut Session, InferenceError> {
+        let sizes = if self.fixed { sizes } else { BTreeMap::new() };
         if let Some(at) = self.sessions.iter().position(|(fixed, _)| *fixed == sizes) {
             self.sessions.swap(0, at);
         } else {

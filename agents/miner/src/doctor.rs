@@ -37,6 +37,9 @@ pub struct Report {
 struct Tried {
     name: String,
     model_id: B256,
+    precision: String,
+    /// Whether a false result can cost stake; else it costs the payment.
+    slashable: bool,
     device: String,
     request: Body,
     load_seconds: f64,
@@ -115,6 +118,8 @@ fn try_one(package: &Package, device: &Device) -> Result<(Tried, Vec<u8>)> {
     let tried = Tried {
         name: package.manifest().name.clone(),
         model_id: package.model_id(),
+        precision: package.manifest().precision.clone(),
+        slashable: package.manifest().slashable(),
         device: device.to_string(),
         unit: body.pricing(),
         request: body,

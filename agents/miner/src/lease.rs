@@ -42,8 +42,8 @@ pub enum Refusal {
     /// Offer and request name different models.
     #[error("the request is for model {0}, not for the offer's")]
     RequestModel(B256),
-    /// Input pictures are given to a program that takes none.
-    #[error("the request has input pictures, the model takes none")]
+    /// Leases do not carry input pictures.
+    #[error("the request has input pictures, which no lease carries")]
     Blobs,
     /// The model cannot do it.
     #[error(transparent)]

@@ -42,7 +42,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let packages = open_packages(&settings).await?;
     let slots = Slots::start(settings.slots, &packages, &settings.device).await?;
     for package in &packages {
-        info!(model = package.manifest().name, id = %package.model_id(), device = %settings.device, "ready to work");
+        info!(model = package.manifest().name, id = %package.model_id(), device = %settings.device, slashable = package.manifest().slashable(), "ready to work");
     }
 
     let started = async {

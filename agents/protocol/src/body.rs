@@ -15,13 +15,36 @@ pub const TEXT_OVERHEAD: u32 = 16;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     untagged,
-    expecting = "the body has not exactly the fields of a picture's (prompt, …) or an embedding's (input, …)"
+    expecting = "the body has not exactly the fields of a picture's (prompt, …), an embedding's (input, …) or a restyled picture's (style_width, …)"
 )]
 pub enum Body {
     /// A picture from a prompt.
     Image(ImageBody),
     /// Vectors from texts.
     Embedding(EmbeddingBody),
+    /// A picture from two: what is drawn, and how.
+    Style(StyleBody),
+}
+
+/// What a model makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Of [`Body::Image`].
+    Image,
+    /// Of [`Body::Embedding`].
+    Embedding,
+    /// Of [`Body::Style`].
+    Style,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Image => "pictures",
+            Self::Embedding => "embeddings",
+            Self::Style => "restyled pictures",
+        })
+    }
 }
 
 /// A request for a picture. Its RFC 8785 JSON is hashed, so every field is always present, but for `strength`, which is there
@@ -61,17 +84,33 @@ pub struct EmbeddingBody {
     pub dimensions: u32,
 }
 
+/// A request to draw one picture in the manner of another. Both come in the blob: three bytes a pixel, rows from the top, the
+/// content first. Its RFC 8785 JSON is hashed, so every field is always present.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StyleBody {
+    /// Pixels of the content and of what is drawn.
+    pub width: u32,
+    /// Pixels of the content and of what is drawn.
+    pub height: u32,
+    /// Pixels of the style.
+    pub style_width: u32,
+    /// Pixels of the style.
+    pub style_height: u32,
+}
+
 impl Body {
     /// RFC 8785 JSON.
     pub fn canonical(&self) -> Vec<u8> {
         canonical_json(self)
     }
 
-    /// What kind of body this is, for messages.
-    pub fn kind(&self) -> &'static str {
+    /// What is asked for.
+    pub fn kind(&self) -> Kind {
         match self {
-            Self::Image(_) => "pictures",
-            Self::Embedding(_) => "embeddings",
+            Self::Image(_) => Kind::Image,
+            Self::Embedding(_) => Kind::Embedding,
+            Self::Style(_) => Kind::Style,
         }
     }
 
@@ -82,6 +121,8 @@ impl Body {
             Self::Image(body) => body.drawn_steps().saturating_add(u32::from(body.strength.is_some())),
             // The network, once.
             Self::Embedding(_) => 1,
+            // One network looks at the style, the other draws.
+            Self::Style(_) => 2,
         }
     }
 
@@ -95,13 +136,14 @@ impl Body {
         match self {
             Self::Image(body) if body.strength.is_some() => 3 * body.width as usize * body.height as usize,
             Self::Image(_) | Self::Embedding(_) => 0,
+            Self::Style(body) => usize::try_from(body.pixels().saturating_mul(3)).unwrap_or(usize::MAX),
         }
     }
 
     /// The unit that such work is priced in, as manifests name it.
     pub fn pricing(&self) -> &'static str {
         match self {
-            Self::Image(_) => "megapixel-steps",
+            Self::Image(_) | Self::Style(_) => "megapixel-steps",
             Self::Embedding(_) => "megabytes",
         }
     }
@@ -112,6 +154,8 @@ impl Body {
         match self {
             Self::Image(body) => U256::from(body.width) * U256::from(body.height) * U256::from(self.steps()),
             Self::Embedding(body) => U256::from(body.priced_bytes()),
+            // Each step goes over one of the pictures.
+            Self::Style(body) => U256::from(body.pixels()),
         }
     }
 }
@@ -125,6 +169,20 @@ impl From<ImageBody> for Body {
 impl From<EmbeddingBody> for Body {
     fn from(body: EmbeddingBody) -> Self {
         Self::Embedding(body)
+    }
+}
+
+impl From<StyleBody> for Body {
+    fn from(body: StyleBody) -> Self {
+        Self::Style(body)
+    }
+}
+
+impl StyleBody {
+    /// Pixels of both pictures.
+    pub fn pixels(&self) -> u64 {
+        let area = |width: u32, height: u32| u64::from(width) * u64::from(height);
+        area(self.width, self.height).saturating_add(area(self.style_width, self.style_height))
     }
 }
 
@@ -229,6 +287,10 @@ mod tests {
         assert!(matches!(parse(image), Ok(Body::Image(_))));
         let embedding = r#"{"dimensions":384,"input":["a"]}"#;
         assert!(matches!(parse(embedding), Ok(Body::Embedding(_))));
+        let style = r#"{"height":8,"style_height":2,"style_width":4,"width":16}"#;
+        let Ok(Body::Style(body)) = parse(style) else { panic!("{style}") };
+        let body = Body::from(body);
+        assert_eq!((body.states(), body.blob_bytes(), body.work()), (3, 3 * (8 * 16 + 2 * 4), U256::from(136)));
         let both = format!("{},{}", &image[..image.len() - 1], &embedding[1..]);
         let twice = r#"{"dimensions":384,"dimensions":384,"input":["a"]}"#;
         for wrong in [&both, twice, "{}", r#"{"input":["a"]}"#, r#"{"dimensions":384,"input":"a"}"#, "[]", "null"] {

@@ -3,13 +3,15 @@
 //! | Call | Does |
 //! |---|---|
 //! | `POST /v1/images/generations` | a prompt in, a picture out, as OpenAI's clients call it |
-//! | `POST /v1/tasks` | the same without waiting: 202 and an id |
-//! | `GET /v1/tasks/{id}` | its status, and its picture when done |
+//! | `POST /v1/embeddings` | texts in, vectors out, likewise |
+//! | `POST /v1/tasks` | either without waiting: 202 and an id |
+//! | `GET /v1/tasks/{id}` | its status, and its output when done |
 //! | `GET /v1/tasks/{id}/receipt` | its signed offer and result |
 //! | `DELETE /v1/tasks/{id}` | takes it back |
 //! | `GET /v1/models`, `GET /v1/network`, `GET /v1/draws/{n}` | what is offered, who works, how it was drawn; open to all |
 //! | `GET /healthz`, `GET /readyz` | for operators' tools |
 
+mod embeddings;
 mod images;
 mod network;
 mod submit;
@@ -33,6 +35,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 pub fn router() -> Router<Arc<Coordinator>> {
     Router::new()
         .route("/v1/images/generations", post(images::generate))
+        .route("/v1/embeddings", post(embeddings::embed))
         .route("/v1/tasks", post(tasks::submit))
         .route("/v1/tasks/{id}", get(tasks::show).delete(tasks::cancel))
         .route("/v1/tasks/{id}/receipt", get(tasks::receipt))

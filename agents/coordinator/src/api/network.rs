@@ -26,6 +26,8 @@ struct Model {
     /// Wei a pricing unit.
     #[serde(with = "wei")]
     unit_price: U256,
+    /// Whether a false result can cost its miner stake; else audits find it, and it costs the payment.
+    slashable: bool,
     manifest: Manifest,
 }
 
@@ -36,6 +38,7 @@ pub(super) async fn models(State(coordinator): State<Arc<Coordinator>>) -> Json<
         owned_by: coordinator.operator,
         model_id: offered.model_id,
         unit_price: offered.unit_price,
+        slashable: offered.manifest.slashable(),
         manifest: offered.manifest.clone(),
     };
     Json(Models { object: "list", data: coordinator.catalogue.iter().map(model).collect() })

@@ -10,57 +10,42 @@ use crate::{
 use alloy::primitives::{B256, keccak256};
 use axum::http::{HeaderMap, StatusCode};
 use cuckoo_protocol::{
-    body::{Decimal, ImageBody, MAX_SEED},
-    manifest::BodyError,
+    body::{Body, Kind},
     request::Request,
 };
-use rand::RngExt;
-use serde::{Deserialize, Serialize};
 
-/// What an app asks for. Unknown fields are refused, so that no wish is silently ignored; `user` is taken and not used.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ImageRequest {
-    prompt: String,
-    model: Option<String>,
-    n: Option<u32>,
-    size: Option<String>,
-    response_format: Option<String>,
-    user: Option<String>,
-    // Beyond OpenAI's fields:
-    negative_prompt: Option<String>,
-    steps: Option<u32>,
-    guidance: Option<Number>,
-    seed: Option<u64>,
-    scheduler: Option<String>,
-    /// False keeps the prompt off the chain, and the result beyond dispute.
-    disputable: Option<bool>,
+/// What an app asks for, checked.
+pub(super) struct Wish<'a> {
+    /// Of whom.
+    pub(super) offered: &'a Offered,
+    /// For what; the model can do it.
+    pub(super) body: Body,
+    /// Whether the result may come before a jury.
+    pub(super) disputable: bool,
+    /// What the app sent: the same wish has the same.
+    pub(super) sent: Vec<u8>,
 }
 
-/// A number as JSON writes it, or as text.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(untagged)]
-enum Number {
-    Json(serde_json::Number),
-    Text(String),
+/// The model of that name, or the first that makes what is wanted.
+pub(super) fn model<'a>(coordinator: &'a Coordinator, name: Option<&str>, kind: Kind) -> Result<&'a Offered, ApiError> {
+    let catalogue = &coordinator.catalogue;
+    catalogue.find(name, kind).ok_or_else(|| {
+        let message = match name {
+            Some(name) => format!("there is no model {name:?} here; there is: {}", catalogue.names()),
+            None => format!("no model here makes {kind}; there is: {}", catalogue.names()),
+        };
+        ApiError::new(StatusCode::NOT_FOUND, "model_not_found", message).param("model")
+    })
 }
 
-/// Checks what an app asks for and stores it as a task, or finds the one that its `Idempotency-Key` names.
+/// Stores what an app asks for as a task, or finds the one that its `Idempotency-Key` names.
 pub(super) async fn submit(
     coordinator: &Coordinator,
     app: &App,
     headers: &HeaderMap,
-    request: ImageRequest,
+    wish: Wish<'_>,
 ) -> Result<String, ApiError> {
-    let offered = coordinator.catalogue.find(request.model.as_deref()).ok_or_else(|| {
-        let message = format!(
-            "there is no model {:?} here; there is: {}",
-            request.model.as_deref().unwrap_or_default(),
-            coordinator.catalogue.names()
-        );
-        ApiError::new(StatusCode::NOT_FOUND, "model_not_found", message).param("model")
-    })?;
-    let body = body(offered, &request)?.into();
+    let Wish { offered, body, disputable, sent } = wish;
     let (waiting, limit) = (coordinator.dispatch().queued(), coordinator.config.queue_limit);
     if waiting >= limit {
         let message =
@@ -69,10 +54,9 @@ pub(super) async fn submit(
     }
 
     let salt = B256::new(rand::random());
-    let disputable = request.disputable.unwrap_or(true);
     let bytes = Request::new(offered.model_id, salt, &body, &[], disputable)
         .encode()
-        .map_err(|error| impossible("prompt", error.to_string()))?;
+        .map_err(|error| impossible(text_field(&body), error.to_string()))?;
     let task = NewTask {
         id: uuid::Uuid::now_v7().to_string(),
         model: offered.manifest.name.clone(),
@@ -81,7 +65,7 @@ pub(super) async fn submit(
         price: offered.manifest.price(&body, offered.unit_price),
         unit_price: offered.unit_price,
         idempotency: idempotency(app, headers)?,
-        body_hash: keccak256(serde_json::to_vec(&request).unwrap_or_default()),
+        body_hash: keccak256(sent),
     };
     match coordinator.store.insert_task(&task).await? {
         Inserted::New => {}
@@ -98,43 +82,18 @@ pub(super) async fn submit(
     Ok(task.id)
 }
 
-fn impossible(field: &str, message: String) -> ApiError {
+/// The error for a field that asks for what cannot be.
+pub(super) fn impossible(field: &str, message: String) -> ApiError {
     ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "impossible_request", message).param(field)
 }
 
-/// The request with the model's defaults filled in.
-fn body(offered: &Offered, request: &ImageRequest) -> Result<ImageBody, ApiError> {
-    if request.n.is_some_and(|n| n != 1) {
-        return Err(impossible("n", "one picture a request: send several requests for several pictures".to_owned()));
+/// The field that makes a request as long as it is.
+fn text_field(body: &Body) -> &'static str {
+    match body {
+        Body::Image(_) => "prompt",
+        Body::Embedding(_) => "input",
+        Body::Style(_) => "image",
     }
-    if request.response_format.as_deref().is_some_and(|format| format != "b64_json") {
-        return Err(impossible("response_format", "pictures are given as b64_json only".to_owned()));
-    }
-    if request.prompt.trim().is_empty() {
-        return Err(impossible("prompt", "the prompt is empty: say what to draw".to_owned()));
-    }
-    let refused = |error: BodyError| impossible(error.field(), error.to_string());
-    let mut body = offered.manifest.image_body(request.prompt.clone()).map_err(refused)?;
-    if let Some(size) = request.size.as_deref().filter(|size| *size != "auto") {
-        let sides = size.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
-        (body.width, body.height) = sides
-            .ok_or_else(|| impossible("size", format!("{size:?} is no size: write width x height, such as 64x64")))?;
-    }
-    if let Some(guidance) = &request.guidance {
-        let text = match guidance {
-            Number::Json(number) => number.to_string(),
-            Number::Text(text) => text.clone(),
-        };
-        body.guidance = text.parse::<Decimal>().map_err(|e| impossible("guidance", e.to_string()))?;
-    }
-    body.seed = request.seed.unwrap_or_else(|| rand::rng().random_range(0..=MAX_SEED));
-    body.steps = request.steps.unwrap_or(body.steps);
-    body.negative_prompt = request.negative_prompt.clone().unwrap_or_default();
-    if let Some(scheduler) = &request.scheduler {
-        body.scheduler = scheduler.clone();
-    }
-    offered.manifest.check(&body.clone().into()).map_err(refused)?;
-    Ok(body)
 }
 
 /// Hash of the app and its `Idempotency-Key`.

@@ -1,6 +1,6 @@
 //! `/v1/tasks`: the same work without waiting for it.
 
-use super::{App, submit::ImageRequest};
+use super::{App, embeddings::EmbeddingRequest, images::ImageRequest, submit::impossible};
 use crate::{
     coordinator::Coordinator,
     error::{ApiError, Body},
@@ -13,14 +13,57 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use cuckoo_protocol::{amount::wei, receipt::Receipt};
-use serde::Serialize;
-use std::sync::Arc;
+use cuckoo_protocol::{amount::wei, body::Body as RequestBody, receipt::Receipt, request::Request};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::{sync::Arc, time::Duration};
 
-/// A picture in OpenAI's form.
+/// How long an app is kept waiting for its task.
+const WAIT: Duration = Duration::from_secs(300);
+
+/// A part of an output in OpenAI's form.
 #[derive(Serialize)]
-pub(super) struct Picture {
-    b64_json: String,
+#[serde(untagged)]
+pub(super) enum Item {
+    Picture { b64_json: String },
+    Embedding { object: &'static str, index: usize, embedding: Numbers },
+}
+
+/// A vector.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Numbers {
+    Floats(Vec<f32>),
+    /// Of f32, little-endian.
+    Base64(String),
+}
+
+/// How vectors are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Encoding {
+    #[default]
+    Float,
+    Base64,
+}
+
+/// What `POST /v1/tasks` takes: the body of one of the other calls, told by what it must have.
+#[derive(Deserialize)]
+#[serde(try_from = "Value")]
+pub(super) enum TaskRequest {
+    Image(ImageRequest),
+    Embedding(EmbeddingRequest),
+}
+
+impl TryFrom<Value> for TaskRequest {
+    type Error = serde_json::Error;
+
+    fn try_from(value: Value) -> Result<Self, serde_json::Error> {
+        match value.get("input") {
+            Some(_) => serde_json::from_value(value).map(Self::Embedding),
+            None => serde_json::from_value(value).map(Self::Image),
+        }
+    }
 }
 
 /// A task as apps see it.
@@ -39,16 +82,23 @@ pub(super) struct TaskAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<[Picture; 1]>,
+    data: Option<Vec<Item>>,
 }
 
 pub(super) async fn submit(
     State(coordinator): State<Arc<Coordinator>>,
     app: App,
     headers: HeaderMap,
-    Body(request): Body<ImageRequest>,
+    Body(request): Body<TaskRequest>,
 ) -> Result<(StatusCode, Json<TaskAnswer>), ApiError> {
-    let id = super::submit::submit(&coordinator, &app, &headers, request).await?;
+    let wish = match &request {
+        TaskRequest::Image(request) => request.wish(&coordinator)?,
+        TaskRequest::Embedding(request) if request.wants_base64() => {
+            return Err(impossible("encoding_format", "a task's vectors are given as float only".to_owned()));
+        }
+        TaskRequest::Embedding(request) => request.wish(&coordinator)?,
+    };
+    let id = super::submit::submit(&coordinator, &app, &headers, wish).await?;
     let task = find(&coordinator, &id).await?;
     Ok((StatusCode::ACCEPTED, Json(answer(&coordinator, task).await?)))
 }
@@ -96,14 +146,67 @@ pub(super) async fn receipt_of(coordinator: &Coordinator, task: &TaskRecord) -> 
     Ok(Receipt { task: task.id.clone(), request: task.request.clone().into(), offer: lease.offer, result })
 }
 
-/// The picture of a task that is done.
-pub(super) async fn picture(coordinator: &Coordinator, task: &TaskRecord) -> Result<Picture, ApiError> {
+/// The output of a task that is done, vectors as lists of numbers.
+pub(super) async fn items(coordinator: &Coordinator, task: &TaskRecord) -> Result<Vec<Item>, ApiError> {
+    items_in(coordinator, task, Encoding::Float).await
+}
+
+/// The output of a task that is done, vectors in `encoding`.
+pub(super) async fn items_in(
+    coordinator: &Coordinator,
+    task: &TaskRecord,
+    encoding: Encoding,
+) -> Result<Vec<Item>, ApiError> {
     let lease = done_lease(coordinator, task).await?;
-    let png = tokio::fs::read(coordinator.store.output_path(&lease.id)).await.map_err(|error| {
-        tracing::error!(%error, task = task.id, "a picture is missing");
-        ApiError::new(StatusCode::GONE, "picture_gone", format!("the picture of task {} is no longer kept", task.id))
-    })?;
-    Ok(Picture { b64_json: BASE64_STANDARD.encode(png) })
+    let gone = |error: &dyn std::fmt::Display| {
+        tracing::error!(%error, task = task.id, "an output is missing");
+        ApiError::new(StatusCode::GONE, "output_gone", format!("the output of task {} is no longer kept", task.id))
+    };
+    let output = tokio::fs::read(coordinator.store.output_path(&lease.id)).await.map_err(|error| gone(&error))?;
+    let body = Request::decode(&task.request).and_then(|request| request.body()).map_err(|error| gone(&error))?;
+    Ok(match body {
+        RequestBody::Image(_) | RequestBody::Style(_) => {
+            vec![Item::Picture { b64_json: BASE64_STANDARD.encode(output) }]
+        }
+        RequestBody::Embedding(body) => {
+            let vectors = output.chunks((body.dimensions as usize * size_of::<f32>()).max(1));
+            let item =
+                |(index, bytes)| Item::Embedding { object: "embedding", index, embedding: numbers(bytes, encoding) };
+            vectors.enumerate().map(item).collect()
+        }
+    })
+}
+
+fn numbers(bytes: &[u8], encoding: Encoding) -> Numbers {
+    match encoding {
+        Encoding::Float => Numbers::Floats(bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect()),
+        Encoding::Base64 => Numbers::Base64(BASE64_STANDARD.encode(bytes)),
+    }
+}
+
+/// Waits for the end of a task, and gives it if it is done.
+pub(super) async fn done(coordinator: &Coordinator, id: &str) -> Result<TaskRecord, ApiError> {
+    tokio::time::timeout(WAIT, finished(coordinator, id)).await.unwrap_or_else(|_| {
+        let message = format!("task {id} is not done yet; it goes on: GET /v1/tasks/{id}");
+        Err(ApiError::new(StatusCode::GATEWAY_TIMEOUT, "not_done_yet", message))
+    })
+}
+
+async fn finished(coordinator: &Coordinator, id: &str) -> Result<TaskRecord, ApiError> {
+    loop {
+        // Registered before looking, so that an end in between is not missed.
+        let ended = coordinator.ended(id);
+        let task = find(coordinator, id).await?;
+        match task.status {
+            Status::Done => return Ok(task),
+            Status::Failed | Status::Cancelled => {
+                let message = format!("task {id} {}: {}", task.status, task.error.unwrap_or_default());
+                return Err(ApiError::new(StatusCode::BAD_GATEWAY, "task_failed", message));
+            }
+            // A dropped sender means the same as a sent one: look again.
+            Status::Queued | Status::Leased => drop(ended.await),
+        }
+    }
 }
 
 async fn done_lease(coordinator: &Coordinator, task: &TaskRecord) -> Result<LeaseRecord, ApiError> {
@@ -121,7 +224,7 @@ fn not_done(task: &TaskRecord) -> ApiError {
 
 async fn answer(coordinator: &Coordinator, task: TaskRecord) -> Result<TaskAnswer, ApiError> {
     let data = match task.status {
-        Status::Done => Some([picture(coordinator, &task).await?]),
+        Status::Done => Some(items(coordinator, &task).await?),
         _ => None,
     };
     let miner = match &task.lease {

@@ -1,28 +1,25 @@
 //! Claims, signs of life, and results.
 
-use super::Session;
+use super::{Session, output};
 use crate::{
     coordinator::Coordinator,
     error::{ApiError, Body},
     session::Identity,
     store::{Accepted, LeaseRecord, Over},
 };
-use alloy::primitives::{B256, Bytes};
+use alloy::primitives::Bytes;
 use axum::{
     Json,
     extract::{Path, State},
     http::StatusCode,
 };
 use cuckoo_protocol::{
-    body::Body as RequestBody,
     contracts::Result as TaskResult,
     link::{BUSY, ClaimAnswer, ClaimRequest, Decline, LeaseEvent, PARK_SECONDS, ResultAnswer, ResultSubmission},
     message::Signed,
     request::Request,
-    trace::{bytes_hash, output_hash},
 };
 use std::{
-    io::Cursor,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -163,56 +160,12 @@ async fn check(
     })?;
 
     let committed = result.outputHash;
-    let checked = tokio::task::spawn_blocking(move || check_output(&body, &output, committed)).await;
+    let checked = tokio::task::spawn_blocking(move || output::check(&body, &output, committed)).await;
     match checked {
         Ok(Ok(())) => Ok(()),
         Ok(Err(message)) => unprocessable("output_mismatch", message),
         Err(_) => unprocessable("output_mismatch", "the output cannot be read".to_owned()),
     }
-}
-
-/// Whether `output` is what `body` asks for and what the result commits to.
-fn check_output(body: &RequestBody, output: &[u8], committed: B256) -> Result<(), String> {
-    let hash = match body {
-        RequestBody::Image(body) => picture_hash(output, body.width, body.height)?,
-        RequestBody::Embedding(body) => vectors_hash(output, body.input.len(), body.dimensions)?,
-    };
-    match hash {
-        Some(hash) if hash == committed => Ok(()),
-        Some(hash) => Err(format!("the output hashes to {hash}, the result commits to {committed}")),
-        None => Err("the output is empty".to_owned()),
-    }
-}
-
-/// The hash of vectors: so many, of so many numbers each, all finite.
-fn vectors_hash(bytes: &[u8], count: usize, dimensions: u32) -> Result<Option<B256>, String> {
-    let wanted = count * dimensions as usize;
-    let (values, rest) = bytes.as_chunks::<4>();
-    if values.len() != wanted || !rest.is_empty() {
-        return Err(format!("the output has {} bytes, not those of {wanted} f32", bytes.len()));
-    }
-    if !values.iter().all(|value| f32::from_le_bytes(*value).is_finite()) {
-        return Err("the output holds numbers that are not finite".to_owned());
-    }
-    Ok(bytes_hash(bytes))
-}
-
-/// The hash of the picture in a PNG.
-fn picture_hash(png: &[u8], width: u32, height: u32) -> Result<Option<B256>, String> {
-    let mut reader = image::ImageReader::with_format(Cursor::new(png), image::ImageFormat::Png);
-    // A small file may claim a huge picture.
-    let mut limits = image::Limits::default();
-    limits.max_image_width = Some(width);
-    limits.max_image_height = Some(height);
-    reader.limits(limits);
-    let picture = reader.decode().map_err(|e| format!("the output is no PNG of {width}x{height}: {e}"))?;
-    if (picture.width(), picture.height()) != (width, height) {
-        return Err(format!("the output is {}x{}, not {width}x{height}", picture.width(), picture.height()));
-    }
-    let image::DynamicImage::ImageRgb8(picture) = picture else {
-        return Err("the output must be 8-bit RGB without alpha".to_owned());
-    };
-    Ok(output_hash(width, height, &picture))
 }
 
 fn lease_over() -> ApiError {

@@ -2,6 +2,7 @@
 
 mod lease;
 mod login;
+mod output;
 pub mod package;
 
 use crate::{coordinator::Coordinator, error::ApiError, session::Identity};

@@ -38,7 +38,7 @@ pub enum StoreError {
     Malformed(&'static str),
 }
 
-/// Handle on the database and the folder of pictures beside it; cheap to clone.
+/// Handle on the database and the folder of outputs beside it; cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     writer: SqlitePool,
@@ -160,21 +160,21 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// The file of the picture that a lease's result brought.
+    /// The file that a lease's result brought: a picture's PNG, vectors' bytes.
     pub fn output_path(&self, lease: &str) -> PathBuf {
-        self.outputs.join(format!("{lease}.png"))
+        self.outputs.join(format!("{lease}.output"))
     }
 
-    /// Puts a picture on disk, whole or not at all.
+    /// Puts an output on disk, whole or not at all.
     ///
     /// # Errors
     /// [`StoreError::File`].
-    pub async fn write_output(&self, lease: &str, png: Bytes) -> Result<(), StoreError> {
+    pub async fn write_output(&self, lease: &str, output: Bytes) -> Result<(), StoreError> {
         let (path, partial) = (self.output_path(lease), self.outputs.join(format!("{lease}.{}", Uuid::now_v7())));
         let target = path.clone();
         let written = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
             let mut file = std::fs::File::create(&partial)?;
-            std::io::Write::write_all(&mut file, &png)?;
+            std::io::Write::write_all(&mut file, &output)?;
             file.sync_all()?;
             std::fs::rename(&partial, &target)
         })
@@ -183,7 +183,7 @@ impl Store {
         written.map_err(|source| StoreError::File { path, source })
     }
 
-    /// Drops the picture of a result that came too late.
+    /// Drops the output of a result that came too late.
     pub async fn drop_output(&self, lease: &str) {
         // A file left behind costs some disk, nothing else.
         let _ = tokio::fs::remove_file(self.output_path(lease)).await;

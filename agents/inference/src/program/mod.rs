@@ -3,6 +3,8 @@
 //! A new program is a file beside this one and its line in [`PROGRAMS`].
 
 mod diffusion;
+mod embedding;
+mod style;
 
 pub(crate) use diffusion::stock;
 
@@ -16,7 +18,8 @@ type Load = fn(&Package, &Device) -> Result<Box<dyn Program>, InferenceError>;
 pub(crate) const TEXT_TO_IMAGE: &str = "diffusion/text-to-image";
 
 /// All programs, by the name that manifests use.
-const PROGRAMS: &[(&str, Load)] = &[(TEXT_TO_IMAGE, diffusion::load)];
+const PROGRAMS: &[(&str, Load)] =
+    &[(TEXT_TO_IMAGE, diffusion::load), ("embedding", embedding::load), ("style-transfer", style::load)];
 
 /// A loaded program.
 pub trait Program: Send {

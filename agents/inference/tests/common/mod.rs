@@ -22,6 +22,13 @@ pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
+/// A package that tools/fetch-models fetched.
+pub fn fetched(model: &str) -> PathBuf {
+    let folder = repository("vendor/models").join(model);
+    assert!(folder.join("cuckoo.json").is_file(), "these tests need {model}: run tools/fetch-models");
+    folder
+}
+
 pub fn read_json(path: &str) -> Value {
     let bytes = fs::read(repository(path)).unwrap_or_else(|e| panic!("{path} cannot be read: {e}"));
     serde_json::from_slice(&bytes).unwrap_or_else(|e| panic!("{path} is no JSON: {e}"))
@@ -59,15 +66,20 @@ pub fn image(generation: &Generation) -> &Image {
     generation.output.image().expect("a picture")
 }
 
-/// A copy of the tiny package, to be altered.
+/// A copy of a package, the tiny one unless named, to be altered.
 pub struct Copy {
     dir: TempDir,
 }
 
 impl Copy {
     pub fn new() -> Self {
+        Self::of(&repository("models/cuckoo-tiny"))
+    }
+
+    /// A copy of another package.
+    pub fn of(package: &Path) -> Self {
         let dir = TempDir::new().expect("a temporary folder");
-        copy_folder(&repository("models/cuckoo-tiny"), dir.path());
+        copy_folder(package, dir.path());
         Self { dir }
     }
 

@@ -1,18 +1,19 @@
 //! What a model lets an app ask for, by the kind of body that its program takes.
 
-use crate::body::{Decimal, EmbeddingBody, ImageBody, MAX_SEED};
+use crate::body::{Decimal, EmbeddingBody, ImageBody, Kind, MAX_SEED, StyleBody};
 use serde::{Deserialize, Serialize};
 
 /// What a request gets that does not say otherwise, by the kind of body that the program takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     untagged,
-    expecting = "defaults must have exactly a picture's fields (width, height, steps, guidance, scheduler) or an embedding's (dimensions)"
+    expecting = "defaults must have exactly a picture's fields (width, height, steps, guidance, scheduler), an embedding's (dimensions) or a restyled picture's (width, height, style_width, style_height)"
 )]
 #[allow(missing_docs)]
 pub enum Defaults {
     Image(ImageDefaults),
     Embedding(EmbeddingDefaults),
+    Style(StyleDefaults),
 }
 
 /// Of a text-to-image request.
@@ -35,16 +36,28 @@ pub struct EmbeddingDefaults {
     pub dimensions: u32,
 }
 
+/// Of a request to restyle a picture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct StyleDefaults {
+    pub width: u32,
+    pub height: u32,
+    pub style_width: u32,
+    pub style_height: u32,
+}
+
 /// What a request may ask for, by the kind of body that the program takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     untagged,
-    expecting = "limits must have exactly a picture's fields (min_steps, max_steps, sizes, schedulers, max_prompt_bytes, max_guidance) or an embedding's (dimensions, max_texts, max_text_bytes)"
+    expecting = "limits must have exactly a picture's fields (min_steps, max_steps, sizes, schedulers, max_prompt_bytes, max_guidance), an embedding's (dimensions, max_texts, max_text_bytes) or a restyled picture's (sizes, style_sizes)"
 )]
 #[allow(missing_docs)]
 pub enum Limits {
     Image(ImageLimits),
     Embedding(EmbeddingLimits),
+    Style(StyleLimits),
 }
 
 /// Of a text-to-image request.
@@ -80,6 +93,16 @@ pub struct EmbeddingLimits {
     pub max_text_bytes: u32,
 }
 
+/// Of a request to restyle a picture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StyleLimits {
+    /// Pairs of width and height, of the content and of what is drawn.
+    pub sizes: Vec<[u32; 2]>,
+    /// Pairs of width and height, of the style.
+    pub style_sizes: Vec<[u32; 2]>,
+}
+
 /// Why a model cannot do what a request asks for. Each says what it can do instead.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -104,11 +127,13 @@ pub enum BodyError {
     )]
     Strength { strength: String, steps: u32 },
     #[error("{model} makes {makes}, not {wanted}: name a model that does")]
-    Kind { model: String, makes: &'static str, wanted: &'static str },
+    Kind { model: String, makes: Kind, wanted: Kind },
     #[error("{model} takes 1 to {max} texts, not {count}")]
     Texts { model: String, count: usize, max: u32 },
     #[error("a text has {bytes} bytes, {model} takes 1 to {max}")]
     Text { model: String, bytes: usize, max: u32 },
+    #[error("{model} takes styles of {allowed}, not {width}x{height}")]
+    StyleSize { model: String, width: u32, height: u32, allowed: String },
     #[error("{model} makes vectors of {allowed} numbers, not {dimensions}")]
     Dimensions { model: String, dimensions: u32, allowed: String },
 }
@@ -126,8 +151,17 @@ impl BodyError {
             Self::Picture { .. } | Self::Strength { .. } => "strength",
             Self::Kind { .. } => "model",
             Self::Texts { .. } | Self::Text { .. } => "input",
+            Self::StyleSize { .. } => "style_size",
             Self::Dimensions { .. } => "dimensions",
         }
+    }
+}
+
+impl StyleDefaults {
+    /// A body with these.
+    pub(super) fn body(&self) -> StyleBody {
+        let &Self { width, height, style_width, style_height } = self;
+        StyleBody { width, height, style_width, style_height }
     }
 }
 
@@ -141,6 +175,15 @@ impl ImageDefaults {
 }
 
 impl Limits {
+    /// What a program with such limits makes.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Image(_) => Kind::Image,
+            Self::Embedding(_) => Kind::Embedding,
+            Self::Style(_) => Kind::Style,
+        }
+    }
+
     /// What makes no sense about them, if anything.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         match self {
@@ -153,6 +196,16 @@ impl Limits {
                 }
                 if limits.input_picture && limits.sizes.iter().any(|[w, h]| w * h > MAX_INPUT_PIXELS) {
                     return Err("sizes must have at most 1048576 pixels where requests may come with a picture");
+                }
+            }
+            Self::Style(limits) => {
+                if limits.sizes.iter().chain(&limits.style_sizes).flatten().any(|side| !(8..=4096).contains(side)) {
+                    return Err("sizes must lie between 8 and 4096 pixels");
+                }
+                // The first state holds both, 12 bytes a pixel, and may have 4 MiB.
+                let pixels = |sizes: &[[u32; 2]]| sizes.iter().map(|[w, h]| w * h).max().unwrap_or(0);
+                if pixels(&limits.sizes) + pixels(&limits.style_sizes) > (4 << 20) / 12 {
+                    return Err("sizes must allow at most 349525 pixels, of content and style together");
                 }
             }
             Self::Embedding(limits) => {
@@ -169,13 +222,31 @@ impl Limits {
     }
 }
 
+/// Pairs of width and height, for messages.
+fn listed(sizes: &[[u32; 2]]) -> String {
+    sizes.iter().map(|[w, h]| format!("{w}x{h}")).collect::<Vec<_>>().join(", ")
+}
+
+impl StyleLimits {
+    pub(super) fn allow(&self, model: &str, body: &StyleBody) -> Result<(), BodyError> {
+        let (width, height, model) = (body.width, body.height, model.to_owned());
+        if !self.sizes.contains(&[width, height]) {
+            return Err(BodyError::Size { model, width, height, allowed: listed(&self.sizes) });
+        }
+        let (width, height) = (body.style_width, body.style_height);
+        if !self.style_sizes.contains(&[width, height]) {
+            return Err(BodyError::StyleSize { model, width, height, allowed: listed(&self.style_sizes) });
+        }
+        Ok(())
+    }
+}
+
 impl ImageLimits {
     pub(super) fn allow(&self, model: &str, body: &ImageBody) -> Result<(), BodyError> {
         let model = || model.to_owned();
         let &ImageBody { width, height, steps, seed, .. } = body;
         if !self.sizes.contains(&[width, height]) {
-            let allowed: Vec<String> = self.sizes.iter().map(|[w, h]| format!("{w}x{h}")).collect();
-            return Err(BodyError::Size { model: model(), width, height, allowed: allowed.join(", ") });
+            return Err(BodyError::Size { model: model(), width, height, allowed: listed(&self.sizes) });
         }
         if !(self.min_steps..=self.max_steps).contains(&steps) {
             return Err(BodyError::Steps { model: model(), steps, min: self.min_steps, max: self.max_steps });

@@ -6,9 +6,10 @@ mod tests;
 
 pub use limits::{
     BodyError, Defaults, EmbeddingDefaults, EmbeddingLimits, ImageDefaults, ImageLimits, Limits, MAX_INPUT_PIXELS,
+    StyleDefaults, StyleLimits,
 };
 
-use crate::body::{Body, Decimal, EmbeddingBody, ImageBody, canonical_json};
+use crate::body::{Body, Decimal, EmbeddingBody, ImageBody, Kind, StyleBody, canonical_json};
 use alloy::primitives::{B256, U256, keccak256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -128,6 +129,11 @@ impl Manifest {
         self.precision == "fp32-strict"
     }
 
+    /// What the model makes.
+    pub fn kind(&self) -> Kind {
+        self.limits.kind()
+    }
+
     /// A body of the kind that the program takes, with the manifest's defaults and seed 0, about `text`.
     pub fn default_body(&self, text: String) -> Body {
         match &self.defaults {
@@ -135,6 +141,7 @@ impl Manifest {
             Defaults::Embedding(defaults) => {
                 EmbeddingBody { input: vec![text], dimensions: defaults.dimensions }.into()
             }
+            Defaults::Style(defaults) => defaults.body().into(),
         }
     }
 
@@ -155,7 +162,7 @@ impl Manifest {
     pub fn image_body(&self, prompt: String) -> Result<ImageBody, BodyError> {
         match &self.defaults {
             Defaults::Image(defaults) => Ok(defaults.body(prompt)),
-            Defaults::Embedding(_) => Err(self.makes_no("pictures")),
+            _ => Err(self.makes_no(Kind::Image)),
         }
     }
 
@@ -166,7 +173,18 @@ impl Manifest {
     pub fn embedding_body(&self, input: Vec<String>) -> Result<EmbeddingBody, BodyError> {
         match &self.defaults {
             Defaults::Embedding(defaults) => Ok(EmbeddingBody { input, dimensions: defaults.dimensions }),
-            Defaults::Image(_) => Err(self.makes_no("embeddings")),
+            _ => Err(self.makes_no(Kind::Embedding)),
+        }
+    }
+
+    /// A restyled picture's body with the manifest's defaults.
+    ///
+    /// # Errors
+    /// [`BodyError::Kind`] if the model restyles no pictures.
+    pub fn style_body(&self) -> Result<StyleBody, BodyError> {
+        match &self.defaults {
+            Defaults::Style(defaults) => Ok(defaults.body()),
+            _ => Err(self.makes_no(Kind::Style)),
         }
     }
 
@@ -178,17 +196,14 @@ impl Manifest {
         match (&self.limits, body) {
             (Limits::Image(limits), Body::Image(body)) => limits.allow(&self.name, body),
             (Limits::Embedding(limits), Body::Embedding(body)) => limits.allow(&self.name, body),
+            (Limits::Style(limits), Body::Style(body)) => limits.allow(&self.name, body),
             (_, body) => Err(self.makes_no(body.kind())),
         }
     }
 
     /// The error for a model that is asked for something else than it makes.
-    fn makes_no(&self, wanted: &'static str) -> BodyError {
-        let makes = match self.limits {
-            Limits::Image(_) => "pictures",
-            Limits::Embedding(_) => "embeddings",
-        };
-        BodyError::Kind { model: self.name.clone(), makes, wanted }
+    fn makes_no(&self, wanted: Kind) -> BodyError {
+        BodyError::Kind { model: self.name.clone(), makes: self.limits.kind(), wanted }
     }
 
     /// Price in wei of `body` at `per_unit` wei a pricing unit, rounded up: against the payer.

@@ -68,6 +68,30 @@ fn what_an_embedding_may_ask_for() {
 }
 
 #[test]
+fn both_pictures_of_a_restyling_have_sizes_that_fit() {
+    let manifest = |sizes: Value, styles: Value| {
+        let mut manifest = embedding();
+        manifest["defaults"] = json!({ "width": 64, "height": 32, "style_width": 16, "style_height": 8 });
+        manifest["limits"] = json!({ "sizes": sizes, "style_sizes": styles });
+        manifest["pricing"] = json!("megapixel-steps");
+        parse(&manifest)
+    };
+    let sound = manifest(json!([[64, 32]]), json!([[16, 8], [512, 512]])).unwrap();
+    let body = sound.style_body().unwrap();
+    assert_eq!(sound.check(&body.clone().into()), Ok(()));
+    for (body, field) in [
+        (StyleBody { width: 32, ..body.clone() }, "size"),
+        (StyleBody { style_height: 16, ..body.clone() }, "style_size"),
+    ] {
+        assert_eq!(sound.check(&body.into()).unwrap_err().field(), field);
+    }
+    assert!(sound.embedding_body(vec![]).is_err() && sound.image_body(String::new()).is_err());
+    assert!(manifest(json!([[64, 32], [512, 512]]), json!([[16, 8], [512, 512]])).is_err(), "a state of 6 MiB");
+    assert!(manifest(json!([[64, 32]]), json!([[16, 8], [4, 8]])).is_err());
+    assert!(manifest(json!([[32, 32]]), json!([[16, 8]])).is_err());
+}
+
+#[test]
 fn a_part_of_a_wei_is_a_wei() {
     let manifest = parse(&embedding()).unwrap();
     // 17 bytes, the overhead included, at 100,000 wei a megabyte.
