@@ -95,6 +95,11 @@ fn fewer_steps(model: &mut Model, body: &ImageBody, blob: &[u8]) -> Result<Gener
         }
     });
     short.states = states.collect();
+    // Some samplers scale the first state by the number of steps.
+    let first = model.open(&body.clone().into())?.init(blob)?;
+    if let Some(state) = short.states.first_mut() {
+        *state = first;
+    }
     Ok(short)
 }
 

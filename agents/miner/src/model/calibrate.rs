@@ -1,6 +1,6 @@
 //! `miner-agent model calibrate DIR`: how far honest machines and fakes are off, and the tolerance between them.
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use clap::Args;
 use cuckoo_inference::{
     Package,
@@ -45,7 +45,7 @@ impl Calibrate {
 
     fn measure(self) -> Result<ExitCode> {
         runtime::init(self.onnxruntime.as_deref())?;
-        let open = |dir: &PathBuf| Package::open(dir).with_context(|| format!("the model in {}", dir.display()));
+        let open = |dir: &PathBuf| Package::open(dir).map_err(|e| anyhow!("the model in {}: {e}", dir.display()));
         let package = open(&self.dir)?;
         let other = self.other.as_ref().map(open).transpose()?;
         let bar = ProgressBar::no_length();

@@ -1,6 +1,6 @@
 //! `miner-agent model check DIR`: whether a package is what its manifest says.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::Args;
 use cuckoo_inference::Package;
 use serde_json::json;
@@ -20,7 +20,7 @@ impl Check {
     /// # Errors
     /// The first thing that is wrong with the package.
     pub fn execute(self) -> Result<ExitCode> {
-        let package = Package::open(&self.dir)?;
+        let package = Package::open(&self.dir).map_err(|e| anyhow!("the model in {}: {e}", self.dir.display()))?;
         let manifest = package.manifest();
         let bytes: u64 = manifest.files.values().map(|file| file.bytes).sum();
         println!(

@@ -8,7 +8,7 @@ pub use source::{FetchError, Source};
 
 use crate::link::Coordinator;
 use alloy::primitives::B256;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
 use cuckoo_chain::{Chain, command::read_deployment, view};
 use cuckoo_inference::Package;
@@ -102,12 +102,12 @@ pub async fn fetch(id: B256, sources: &[Url], to: &Path, limit: u64) -> Result<M
             Ok(()) => {
                 let folder = part.clone();
                 let opened = tokio::task::spawn_blocking(move || Package::open(folder)).await?;
-                let package = opened.context("the package is whole, but of no use here")?;
+                let package = opened.map_err(|e| anyhow!("the package is whole, but of no use here: {e}"))?;
                 fs::rename(&part, to)
                     .with_context(|| format!("cannot rename {} to {}", part.display(), to.display()))?;
                 return Ok(package.manifest().clone());
             }
-            Err(error @ FetchError::Disk { .. }) => return Err(error.into()),
+            Err(error @ FetchError::Disk { .. }) => return Err(anyhow!("{error}")),
             Err(error) => failures.push(format!("{source}: {error}")),
         }
     }
