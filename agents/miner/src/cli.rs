@@ -34,7 +34,7 @@ The same with a file: miner-agent run --config miner.toml, where miner.toml has 
 
 #[derive(Subcommand)]
 enum Command {
-    /// Work until SIGINT or SIGTERM; a picture in work is finished first (30 s at most), a second signal stops at once
+    /// Work until SIGINT or SIGTERM; a task in work is finished first (30 s at most), a second signal stops at once
     Run(Box<Flags>),
     /// Print the transaction that registers this node, or send it if the operator's keystore is given
     Register(Register),
