@@ -2,10 +2,11 @@
 
     clip.py bpe_simple_vocab_16e6.txt.gz
 
-The argument is OpenAI's vocabulary (MIT), which the PyPI package open_clip_torch has; its part that CLIP uses is written to
-clip/merges.txt. Ids are those of the slow CLIPTokenizer without ftfy, which this project follows where a package has vocab.json;
-`fast` has CLIPTokenizerFast's where they differ, which is what a package with only tokenizer.json says. `tiny` is cuckoo-tiny's.
-Code points that Python's Unicode tables lack are left out: later tables class them otherwise, and so will a later Python.
+The argument is OpenAI's vocabulary (MIT), which the PyPI package open_clip_torch has; its part that CLIP uses is
+written to clip/merges.txt. Ids are those of the slow CLIPTokenizer without ftfy, which this project follows where a
+package has vocab.json; `fast` has CLIPTokenizerFast's where they differ, which a package with only tokenizer.json
+follows; `bang` those with "!" as padding; `tiny` cuckoo-tiny's. Code points that Python's Unicode tables lack are left
+out: later tables class them otherwise, and so will a later Python.
 """
 
 from __future__ import annotations
