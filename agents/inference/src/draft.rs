@@ -48,8 +48,8 @@ pub struct Drafted {
 }
 
 impl Draft {
-    /// Lists and hashes all files in folder `dir`, which takes about a second for each gigabyte, and takes the rest of the
-    /// manifest from the settings among them, once [`crate::runtime::init`] was called. Writes nothing.
+    /// Lists and hashes all files in folder `dir`, which takes about a second for each gigabyte, and takes the rest of
+    /// the manifest from the settings among them, once [`crate::runtime::init`] was called. Writes nothing.
     ///
     /// # Errors
     /// [`InferenceError`] for a folder that no program of this version runs.
@@ -131,8 +131,8 @@ fn parsed(manifest: &Manifest) -> Result<Manifest, PackageError> {
     Ok(Manifest::parse(&serde_json::to_vec(manifest).map_err(ManifestError::from)?)?)
 }
 
-/// Adds the files below `folder` of the package at `dir` to `files`, but for the manifest and hidden ones beside it, which belong to
-/// tools.
+/// Adds the files below `folder` of the package at `dir` to `files`, but for the manifest and hidden ones beside it,
+/// which belong to tools.
 fn list(dir: &Path, folder: &str, files: &mut BTreeMap<String, FileEntry>) -> Result<(), PackageError> {
     for entry in fs::read_dir(dir.join(folder)).map_err(io_error(folder))? {
         let entry = entry.map_err(io_error(folder))?;

@@ -2,10 +2,11 @@
 
     clip.py bpe_simple_vocab_16e6.txt.gz
 
-The argument is OpenAI's vocabulary (MIT), which the PyPI package open_clip_torch has; its part that CLIP uses is written to
-clip/merges.txt. Ids are those of the slow CLIPTokenizer without ftfy, which this project follows where a package has vocab.json;
-`fast` has CLIPTokenizerFast's where they differ, which is what a package with only tokenizer.json says. `tiny` is cuckoo-tiny's.
-Code points that Python's Unicode tables lack are left out: later tables class them otherwise, and so will a later Python.
+The argument is OpenAI's vocabulary (MIT), which the PyPI package open_clip_torch has; its part that CLIP uses is
+written to clip/merges.txt. Ids are those of the slow CLIPTokenizer without ftfy, which this project follows where a
+package has vocab.json; `fast` has CLIPTokenizerFast's where they differ, which a package with only tokenizer.json
+follows; `bang` those with "!" as padding; `tiny` cuckoo-tiny's. Code points that Python's Unicode tables lack are left
+out: later tables class them otherwise, and so will a later Python.
 """
 
 from __future__ import annotations
@@ -30,19 +31,202 @@ MERGES = 49152 - 256 - 2  # what CLIP takes of the file
 EMOJI = "😀😂🥲🤖👻💀🐱🐕🦄🍎🍏🌈⭐🔥❄☀🚀🚗🏠🎨👍🙏🫠🏳🏴"
 SKIN = "🏻🏼🏽🏾🏿"
 ZWJ = ["👩‍🚀", "👨‍👩‍👧‍👦", "🏳️‍🌈", "🏴‍☠️", "👩🏽‍💻", "❤️‍🔥", "🧑🏿‍🤝‍🧑🏻", "🏴󠁧󠁢󠁷󠁬󠁳󠁿", "🇯🇵🇫🇷", "1️⃣#️⃣", "☺️", "☺︎"]
-CJK = ["猫", "山水画", "日本語のテキスト", "カタカナ", "ｶﾀｶﾅ", "한국어", "각", "각", "㐀", "𠀀", "豈", "丽", "々", "〆", "「猫」", "１２３", "ＡＢＣ"]
-MARKS = ["e\u0301", "\u0301", "a\u0300\u0301\u0302", "n\u0303", "A\u030a", "\u0345", "α\u0345", "q\u0307\u0323", "\u20dd", "Z\u0351\u036b\u0343"]
-CONTROLS = ["\0", "\x01", "\x07", "\x08", "\x0b", "\x0c", "\x1b[31m", "\x7f", "\x85", "\x9f", "\u200b", "\u200d", "\u200e", "\u2060", "\ufeff", "\ufffd", "\ufffe", "\ufdd0", "\ue000", "\U000f0000", "\u00ad", "\u2028", "\u2029", "\u180e"]
-SPACES = [" ", "  ", "\t", "\n", "\r", "\r\n", "\u00a0", "\u1680", "\u2003", "\u202f", "\u205f", "\u3000", "\x1c", "\x1f"]
-HTML = ["&amp;", "&lt;b&gt;", "&#39;", "&quot;", "&nbsp;", "&amp;amp;", "<b>bold</b>", "<br/>", "&copy", "&#x1F600;", "&hellip;"]
+CJK = [
+    "猫",
+    "山水画",
+    "日本語のテキスト",
+    "カタカナ",
+    "ｶﾀｶﾅ",
+    "한국어",
+    "각",
+    "각",
+    "㐀",
+    "𠀀",
+    "豈",
+    "丽",
+    "々",
+    "〆",
+    "「猫」",
+    "１２３",
+    "ＡＢＣ",
+]
+MARKS = [
+    "e\u0301",
+    "\u0301",
+    "a\u0300\u0301\u0302",
+    "n\u0303",
+    "A\u030a",
+    "\u0345",
+    "α\u0345",
+    "q\u0307\u0323",
+    "\u20dd",
+    "Z\u0351\u036b\u0343",
+]
+CONTROLS = [
+    "\0",
+    "\x01",
+    "\x07",
+    "\x08",
+    "\x0b",
+    "\x0c",
+    "\x1b[31m",
+    "\x7f",
+    "\x85",
+    "\x9f",
+    "\u200b",
+    "\u200d",
+    "\u200e",
+    "\u2060",
+    "\ufeff",
+    "\ufffd",
+    "\ufffe",
+    "\ufdd0",
+    "\ue000",
+    "\U000f0000",
+    "\u00ad",
+    "\u2028",
+    "\u2029",
+    "\u180e",
+]
+SPACES = [
+    " ",
+    "  ",
+    "\t",
+    "\n",
+    "\r",
+    "\r\n",
+    "\u00a0",
+    "\u1680",
+    "\u2003",
+    "\u202f",
+    "\u205f",
+    "\u3000",
+    "\x1c",
+    "\x1f",
+]
+HTML = [
+    "&amp;",
+    "&lt;b&gt;",
+    "&#39;",
+    "&quot;",
+    "&nbsp;",
+    "&amp;amp;",
+    "<b>bold</b>",
+    "<br/>",
+    "&copy",
+    "&#x1F600;",
+    "&hellip;",
+]
 RIGHT_TO_LEFT = ["שלום", "مرحبا بالعالم", "‏עברית‎", "فارسی‌زبان", "ﷺ", "\u202eabc\u202c", "עִבְרִית", "٣٤٥", "ܫܠܡܐ", "ދިވެހި"]
-CASES = ["İstanbul", "ıI", "ſ", "'ſ", "it'ſ", "K", "ẞ straße", "ΣΑΣ", "ΟΔΟΣ ΟΔΟΣ.", "ǅ", "ﬁ", "Å", "ÀÉÎ", "𝐀𝓑", "Ⅳ", "ⓐⒷ"]
-SPECIAL = [BEGIN, END, "<|ENDOFTEXT|>", "<|StartOfText|>", "<|ſtartoftext|>", "<|endoftext|", "<endoftext>", END + "\u0338", "!" + END, "!!<|ENDOFTEXT|>!", "!", "!!!", "a!b", "</w>", "a</w>", "Ġ", "<|", "|>"]
-CONTRACTIONS = ["it's", "IT'S", "don't", "we're", "I've", "I'm", "you'll", "he'd", "'s", "''s", "rock'n'roll", "’s", "it’s", "'tis", "y'all'd've"]
-NUMBERS = ["0", "3.14", "1,000,000", "2024", "½", "²", "①", "Ⅷ", "१२३", "๑๒", "1e-5", "0x1F", "10px", "50%", "㉈", "一二三", "𝟘𝟙"]
-SIGNS = list(".,;:?!\"'`´“”‘’«»()[]{}<>/\\|@#$%^&*-_=+~°§¶†‡•…–—¿¡€£¥₿™©®") + ["...", "?!", "--", "->", "=>", "::", "//", "##", "(((", ")))", "_-_", "^_^", ":-)"]
+CASES = [
+    "İstanbul",
+    "ıI",
+    "ſ",
+    "'ſ",
+    "it'ſ",
+    "K",
+    "ẞ straße",
+    "ΣΑΣ",
+    "ΟΔΟΣ ΟΔΟΣ.",
+    "ǅ",
+    "ﬁ",
+    "Å",
+    "ÀÉÎ",
+    "𝐀𝓑",
+    "Ⅳ",
+    "ⓐⒷ",
+]
+SPECIAL = [
+    BEGIN,
+    END,
+    "<|ENDOFTEXT|>",
+    "<|StartOfText|>",
+    "<|ſtartoftext|>",
+    "<|endoftext|",
+    "<endoftext>",
+    END + "\u0338",
+    "!" + END,
+    "!!<|ENDOFTEXT|>!",
+    "!",
+    "!!!",
+    "a!b",
+    "</w>",
+    "a</w>",
+    "Ġ",
+    "<|",
+    "|>",
+]
+CONTRACTIONS = [
+    "it's",
+    "IT'S",
+    "don't",
+    "we're",
+    "I've",
+    "I'm",
+    "you'll",
+    "he'd",
+    "'s",
+    "''s",
+    "rock'n'roll",
+    "’s",
+    "it’s",
+    "'tis",
+    "y'all'd've",
+]
+NUMBERS = [
+    "0",
+    "3.14",
+    "1,000,000",
+    "2024",
+    "½",
+    "²",
+    "①",
+    "Ⅷ",
+    "१२३",
+    "๑๒",
+    "1e-5",
+    "0x1F",
+    "10px",
+    "50%",
+    "㉈",
+    "一二三",
+    "𝟘𝟙",
+]
+SIGNS = list(".,;:?!\"'`´“”‘’«»()[]{}<>/\\|@#$%^&*-_=+~°§¶†‡•…–—¿¡€£¥₿™©®") + [
+    "...",
+    "?!",
+    "--",
+    "->",
+    "=>",
+    "::",
+    "//",
+    "##",
+    "(((",
+    ")))",
+    "_-_",
+    "^_^",
+    ":-)",
+]
 WORDS = "a red blue apple cat dog house on the of in style photo portrait oil painting highly detailed cinematic lighting 8k trending astronaut riding horse supercalifragilisticexpialidocious Zürich naïve café jalapeño Ωmega москва Ελλάδα ไทย हिन्दी தமிழ் ქართული Հայերեն አማርኛ ខ្មែរ".split()
-POOLS = [list(EMOJI), list(SKIN), ZWJ, CJK, MARKS, CONTROLS, SPACES, HTML, RIGHT_TO_LEFT, CASES, SPECIAL, CONTRACTIONS, NUMBERS, SIGNS, WORDS, WORDS, WORDS]
+POOLS = [
+    list(EMOJI),
+    list(SKIN),
+    ZWJ,
+    CJK,
+    MARKS,
+    CONTROLS,
+    SPACES,
+    HTML,
+    RIGHT_TO_LEFT,
+    CASES,
+    SPECIAL,
+    CONTRACTIONS,
+    NUMBERS,
+    SIGNS,
+    WORDS,
+    WORDS,
+    WORDS,
+]
 
 
 def known(code: int) -> bool:
@@ -57,7 +241,15 @@ def prompts() -> list[str]:
     found += [f"a{piece}b" for pool in POOLS[4:7] + [SPECIAL, CASES, CJK] for piece in pool]
     found += [f"{piece} {piece}" for piece in ZWJ + CJK + RIGHT_TO_LEFT + CASES + SPECIAL]
     # Long ones: words, a word, letters that are not merged, characters of four bytes, signs, blanks.
-    found += [" ".join(random.choices(WORDS, k=500)), "cat " * 500, "a" * 500, "zq" * 250, "🦄" * 130, "猫" * 200, "! " * 200]
+    found += [
+        " ".join(random.choices(WORDS, k=500)),
+        "cat " * 500,
+        "a" * 500,
+        "zq" * 250,
+        "🦄" * 130,
+        "猫" * 200,
+        "! " * 200,
+    ]
     found += ["?" * 300, "\u0301" * 200, " " * 300 + "a", "&amp;" * 60, "1" * 200, "'s" * 100, END * 80]
     # Lengths about the limit of 75.
     found += ["dog " * count for count in (73, 74, 75, 76, 77, 78)]

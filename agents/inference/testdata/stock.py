@@ -1,12 +1,13 @@
-"""Exports small, randomly initialised models of the architectures of Stable Diffusion 1.5, SD-Turbo and SDXL with the stock
-exporter (optimum), and records what diffusers' own PyTorch pipelines draw with them: the latents after every step, and the
-picture.
+"""Exports small, randomly initialised models of the architectures of Stable Diffusion 1.5, SD-Turbo and SDXL with the
+stock exporter (optimum), and records what diffusers' own PyTorch pipelines draw with them: the latents after every step,
+and the picture.
 
-    stock.py FOLDER            a folder a model, and golden.json: the fixtures of tests/stock.rs, small in width and depth
+    stock.py FOLDER            a folder a model, and golden.json: the fixtures of tests/stock.rs, small in every way
     stock.py --wide FOLDER     the same at the depth of the real models and a larger width, for `make parity`
 
-Everything computes in fp32 on the CPU. The noise is not PyTorch's but what src/noise.rs describes. Nothing is downloaded.
-Random weights draw nothing, but every input has to matter as in a trained model: a fixture in which one does not is refused.
+Everything computes in fp32 on the CPU. The noise is not PyTorch's but what src/noise.rs describes. Nothing is
+downloaded. Random weights draw nothing, but every input has to matter as in a trained model: a fixture in which one does
+not is refused.
 """
 
 from __future__ import annotations
@@ -232,7 +233,7 @@ def floats(values: torch.Tensor) -> list[float]:
 def draw(
     pipeline: DiffusionPipeline, folder: Path, request: dict[str, object], changes: dict[str, object] | None = None
 ) -> dict:
-    """What the pipeline, exported to `folder`, draws: the latents before the first step and after each, and the picture."""
+    """What the pipeline that went to `folder` draws: the latents before the first step and after each, and the picture."""
     shape = (1, 4, request["height"] // 8, request["width"] // 8)
 
     def noise_of(state: int) -> torch.Tensor:
@@ -240,7 +241,7 @@ def draw(
         return torch.tensor([struct.unpack(">f", value)[0] for value in values]).reshape(shape)
 
     noise = noise_of(0)
-    # By the file, as anybody who has the exported folder: a scheduler in memory also knows which settings it was not given.
+    # By the file, as anybody who has the folder: a scheduler in memory also knows which settings it was not given.
     pipeline.scheduler = SCHEDULERS[request["scheduler"]].from_pretrained(folder / "scheduler")
     states: list[torch.Tensor] = []
 

@@ -1,6 +1,7 @@
 //! Folders that the stock exporter wrote, beside the Python pipelines that they were exported from.
 //!
-//! The fixtures, and what PyTorch drew with them, are testdata/stock.py's. `CUCKOO_PARITY` names another folder that it wrote.
+//! The fixtures, and what PyTorch drew with them, are testdata/stock.py's. `CUCKOO_PARITY` names another folder that it
+//! wrote.
 
 mod common;
 

@@ -15,7 +15,8 @@ fn merges() -> String {
     fs::read_to_string(repository("agents/inference/testdata/clip/merges.txt")).expect("the merges are there")
 }
 
-/// OpenAI's vocabulary, which follows from its merges: all bytes, all bytes that end a word, what is merged, begin and end.
+/// OpenAI's vocabulary, which follows from its merges: all bytes, all bytes that end a word, what is merged, begin and
+/// end.
 fn vocabulary(merges: &str) -> Value {
     let printable = (b'!'..=b'~').chain(0xa1..=0xac).chain(0xae..=0xff).map(char::from);
     let others = (0x100..0x144).filter_map(char::from_u32);

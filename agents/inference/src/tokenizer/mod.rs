@@ -59,12 +59,12 @@ struct Special {
 }
 
 impl Tokenizer {
-    /// Reads a folder of a package, such as `tokenizer`: vocab.json with merges.txt, as pipelines with a `CLIPTokenizer` do, else
-    /// tokenizer.json.
+    /// Reads a folder of a package, such as `tokenizer`: vocab.json with merges.txt, as pipelines with a
+    /// `CLIPTokenizer` do, else tokenizer.json.
     ///
     /// # Errors
-    /// [`InferenceError::Package`] for files that are missing or malformed, [`InferenceError::Unfit`] for settings that are
-    /// not CLIP's.
+    /// [`InferenceError::Package`] for files that are missing or malformed, [`InferenceError::Unfit`] for settings that
+    /// are not CLIP's.
     pub fn load(package: &Package, part: &str) -> Result<Self, InferenceError> {
         let unfit = |reason: String| InferenceError::unfit(part, reason);
         let config: Config = package.read_json(&format!("{part}/tokenizer_config.json"))?;
@@ -72,7 +72,8 @@ impl Tokenizer {
         let length = length.ok_or_else(|| unfit(format!("its model_max_length is not 3 to {MAX_LENGTH}")))? as usize;
         let map = format!("{part}/special_tokens_map.json");
         let special = match &config.added_tokens_decoder {
-            // As transformers does it: in older folders, such as that of Stable Diffusion 2, this file has the last word.
+            // As transformers does it: in older folders, such as that of Stable Diffusion 2, this file has the last
+            // word.
             None if package.lists(&map) => package.read_json::<Special>(&map)?.or(config.special),
             _ => config.special,
         };

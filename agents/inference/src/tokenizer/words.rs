@@ -1,6 +1,7 @@
-//! What Python's CLIPTokenizer does to a text: it cleans it, takes it apart into words, and these into pieces. (CLIPTokenizerFast, which
-//! tokenizer.json describes, cleans less: where a package has both, this is followed, as pipelines with a `CLIPTokenizer` do. With
-//! the Python package `ftfy` installed CLIPTokenizer is yet another; without, it is this.)
+//! What Python's CLIPTokenizer does to a text: it cleans it, takes it apart into words, and these into pieces.
+//! (CLIPTokenizerFast, which tokenizer.json describes, cleans less: where a package has both, this is followed, as
+//! pipelines with a `CLIPTokenizer` do. With the Python package `ftfy` installed CLIPTokenizer is yet another; without,
+//! it is this.)
 
 use super::{BEGIN, END};
 use crate::{error::InferenceError, package::Package};
@@ -70,9 +71,9 @@ impl Words {
     }
 }
 
-/// What Python's CLIPTokenizer does to a text first: control characters out, Chinese characters apart, composed, split at
-/// white space, lower case word by word (a sigma that ends a word becomes another letter). Characters that a later Unicode
-/// defines are out too, so these tables are part of what a prompt means.
+/// What Python's CLIPTokenizer does to a text first: control characters out, Chinese characters apart, composed, split
+/// at white space, lower case word by word (a sigma that ends a word becomes another letter). Characters that a later
+/// Unicode defines are out too, so these tables are part of what a prompt means.
 fn cleaned(prompt: &str) -> String {
     let kept = |c: &char| match c {
         '\t' | '\n' | '\r' => true,

@@ -26,7 +26,8 @@ pub struct Add {
     /// One sentence for people
     #[arg(long, value_name = "TEXT", default_value = "")]
     description: String,
-    /// Size that may be asked for, in pixels; the first is the default. Repeatable [default: what the model was trained at]
+    /// Size that may be asked for, in pixels; the first is the default. Repeatable [default: what the model was trained
+    /// at]
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size)]
     size: Vec<[u32; 2]>,
     /// Steps by default [default: what models of its kind take]
@@ -50,7 +51,8 @@ pub struct Add {
 }
 
 impl Add {
-    /// Looks at the folder, draws one step with what is in it, and only then writes the manifest and prints the modelId.
+    /// Looks at the folder, draws one step with what is in it, and only then writes the manifest and prints the
+    /// modelId.
     ///
     /// # Errors
     /// What keeps the folder from being a package.

@@ -89,8 +89,8 @@ impl Text {
         }
     }
 
-    /// Encodes a request for a picture of `size` (width and height in pixels): its negative prompt, if guidance is to lead
-    /// away from that, and its prompt.
+    /// Encodes a request for a picture of `size` (width and height in pixels): its negative prompt, if guidance is to
+    /// lead away from that, and its prompt.
     pub(super) fn encode(
         &mut self,
         prompt: &str,
