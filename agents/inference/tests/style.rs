@@ -104,7 +104,13 @@ fn pictures_of_other_sizes_are_refused() {
     }
     let mut run = model.open(&body).unwrap();
     assert!(matches!(refused(run.init(&[0; 3])), InferenceError::Blob { .. }));
-    let state = run.init(&blob()).unwrap();
+    // A byte is a fraction of 255, the same bits everywhere.
+    let mut bytes = blob();
+    bytes[..3].copy_from_slice(&[0, 51, 255]);
+    bytes[384 * 384 * 3..][..3].copy_from_slice(&[255, 0, 51]);
+    let state = run.init(&bytes).unwrap();
+    assert_eq!(state.tensors()[0][..3], [0.0, 0.2, 1.0]);
+    assert_eq!(state.tensors()[1][..3], [1.0, 0.0, 0.2]);
     assert!(matches!(refused(run.step(2, &state)), InferenceError::Step { step: 2, last: 1 }));
     assert!(matches!(refused(run.step(1, &state)), InferenceError::State { .. }));
     assert!(matches!(refused(run.finish(&state)), InferenceError::State { .. }));

@@ -189,3 +189,17 @@ fn scaled(vector: &[f32]) -> Vec<f32> {
     let norm = squares.sqrt().max(LEAST_NORM);
     vector.iter().map(|value| (f64::from(*value) / norm) as f32).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_of_any_size_become_as_long_as_1() {
+        for size in [1e-9_f32, 1.0, 1e30] {
+            let [x, y] = scaled(&[3.0 * size, -4.0 * size])[..] else { panic!("two numbers") };
+            assert!((x - 0.6).abs() < 1e-6 && (y + 0.8).abs() < 1e-6, "{size}: {x} {y}");
+        }
+        assert_eq!(scaled(&[0.0; 2]), [0.0; 2]);
+    }
+}
