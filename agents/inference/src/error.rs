@@ -53,6 +53,16 @@ pub enum InferenceError {
         /// ONNX Runtime's words.
         reason: String,
     },
+    /// The device, or the machine, has too little memory for a network.
+    #[error("the memory of {device} does not hold {part}: {reason}")]
+    Memory {
+        /// Folder of the package.
+        part: String,
+        /// Such as `CUDA device 0`.
+        device: String,
+        /// ONNX Runtime's words.
+        reason: String,
+    },
     /// A state has another size than the request's states have.
     #[error("a state of this request has {expected} bytes, this one {found}")]
     State {

@@ -18,6 +18,7 @@ mod package;
 mod program;
 pub mod runtime;
 pub mod scheduler;
+mod session;
 mod state;
 mod tokenizer;
 

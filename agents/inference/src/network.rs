@@ -4,16 +4,15 @@ use crate::{
     error::InferenceError,
     package::Package,
     runtime::{self, Device, Placement},
+    session::{Opened, RunError, Wanted},
 };
-use ort::{
-    session::{Session, SessionInputValue},
-    value::{Outlet, TensorElementType, TensorRef, ValueType},
-};
+use ort::value::{Outlet, TensorElementType, ValueType};
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, VecDeque},
     path::PathBuf,
 };
+
+pub(crate) use crate::session::{Feed, Values};
 
 /// Sessions kept open: with and without guidance (batches of two and one) of the size in use.
 const KEPT: usize = 2;
@@ -30,7 +29,7 @@ pub(crate) struct Network {
     /// Whether a session is for one choice of sizes only.
     fixed: bool,
     /// Open sessions by the sizes they are fixed to, latest used first.
-    sessions: VecDeque<(BTreeMap<String, i64>, Session)>,
+    sessions: VecDeque<(BTreeMap<String, i64>, Opened)>,
 }
 
 /// An input as the file declares it.
@@ -42,34 +41,6 @@ pub(crate) struct Input {
     /// Names of the dimensions that any size goes for; those of one name have one size.
     symbols: Vec<String>,
 }
-
-/// Values for an input, C order.
-pub(crate) enum Values<'a> {
-    F32(Cow<'a, [f32]>),
-    I32(Vec<i32>),
-    I64(Vec<i64>),
-}
-
-impl Values<'_> {
-    fn element(&self) -> TensorElementType {
-        match self {
-            Self::F32(_) => TensorElementType::Float32,
-            Self::I32(_) => TensorElementType::Int32,
-            Self::I64(_) => TensorElementType::Int64,
-        }
-    }
-
-    fn tensor(&self, shape: &[usize]) -> ort::Result<SessionInputValue<'_>> {
-        Ok(match self {
-            Self::F32(values) => TensorRef::from_array_view((shape.to_vec(), &**values))?.into(),
-            Self::I32(values) => TensorRef::from_array_view((shape.to_vec(), &**values))?.into(),
-            Self::I64(values) => TensorRef::from_array_view((shape.to_vec(), &**values))?.into(),
-        })
-    }
-}
-
-/// What goes into an input: its name, shape and values.
-pub(crate) type Feed<'a> = (&'static str, Vec<usize>, Values<'a>);
 
 impl Network {
     /// Looks at `part`/model.onnx, which must have exactly the inputs named. Sessions are opened when sizes are known.
@@ -134,7 +105,7 @@ impl Network {
     pub(crate) fn run_for(
         &mut self,
         feeds: &[Feed<'_>],
-        wanted: &[(&str, &[usize])],
+        wanted: &[Wanted<'_>],
     ) -> Result<Vec<Vec<f32>>, InferenceError> {
         if let Some((missing, _)) = wanted.iter().find(|(name, _)| !self.has_output(name)) {
             let reason = format!("its outputs are {}, without {missing}", self.outputs.join(", "));
@@ -142,23 +113,21 @@ impl Network {
         }
         let sizes = self.sizes(feeds)?;
         let part = self.part;
-        let failed = |e: ort::Error| InferenceError::Run { part: part.into(), reason: e.to_string() };
-        let session = self.session(sizes)?;
-        let tensors = feeds
-            .iter()
-            .map(|(name, shape, values)| Ok((*name, values.tensor(shape)?)))
-            .collect::<ort::Result<Vec<(&str, SessionInputValue<'_>)>>>()
-            .map_err(failed)?;
-        let outputs = session.run(tensors).map_err(failed)?;
-        let take = |&(name, shape): &(&str, &[usize])| {
-            let output = outputs.get(name).ok_or_else(|| InferenceError::unfit(part, format!("it gave no {name}")))?;
-            let (found, values) = output.try_extract_tensor::<f32>().map_err(failed)?;
-            if found.iter().map(|&size| size as usize).eq(shape.iter().copied()) {
-                return Ok(values.to_vec());
+        let error = match self.session(sizes)?.run(feeds, wanted) {
+            Ok(values) => return Ok(values),
+            Err(RunError::Shape(name, found)) => {
+                let shape = wanted.iter().find(|(wanted, _)| *wanted == name).map(|(_, shape)| *shape);
+                let reason = format!("its output {name} is {found:?}, not {:?}", shape.unwrap_or_default());
+                return Err(InferenceError::unfit(part, reason));
             }
-            Err(InferenceError::unfit(part, format!("its output {name} is {:?}, not {shape:?}", &found[..])))
+            Err(RunError::Ort(error)) => error,
         };
-        wanted.iter().map(take).collect()
+        if !runtime::is_out_of_memory(&error) {
+            return Err(InferenceError::Run { part: part.into(), reason: error.to_string() });
+        }
+        // What it took so far is in nobody's way, then.
+        self.sessions.clear();
+        Err(runtime::out_of_memory(part, &self.device, &error))
     }
 
     /// The size of each symbolic dimension, found by holding the feeds against the declared inputs.
@@ -184,7 +153,7 @@ impl Network {
     }
 
     /// The session fixed to `sizes`, opened if need be.
-    fn session(&mut self, sizes: BTreeMap<String, i64>) -> Result<&mut Session, InferenceError> {
+    fn session(&mut self, sizes: BTreeMap<String, i64>) -> Result<&mut Opened, InferenceError> {
         let sizes = if self.fixed { sizes } else { BTreeMap::new() };
         if let Some(at) = self.sessions.iter().position(|(fixed, _)| *fixed == sizes) {
             self.sessions.swap(0, at);
@@ -193,7 +162,7 @@ impl Network {
             let open = || runtime::open(self.part, &self.path, &self.device, self.placement, &sizes);
             let session = match open() {
                 // The device's memory may hold one but not two.
-                Err(_) if !self.sessions.is_empty() => {
+                Err(InferenceError::Memory { .. }) if !self.sessions.is_empty() => {
                     self.sessions.clear();
                     open()?
                 }

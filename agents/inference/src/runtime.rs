@@ -1,6 +1,6 @@
 //! ONNX Runtime: its shared library, and the devices that it runs on.
 
-use crate::error::InferenceError;
+use crate::{error::InferenceError, session::Opened};
 use ort::{
     environment::Environment,
     ep::{CUDA, cuda::ConvAlgorithmSearch},
@@ -17,11 +17,30 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Where `tools/fetch-onnxruntime` puts the library, from the repository's root.
-const VENDORED: &str = "vendor/onnxruntime/libonnxruntime.so";
+/// Where `tools/fetch-onnxruntime` puts the library, from the repository's root: the GPU's, if it was fetched, which runs on the
+/// CPU too.
+const VENDORED: [&str; 2] = ["vendor/onnxruntime-cuda/libonnxruntime.so", "vendor/onnxruntime/libonnxruntime.so"];
 
-/// The process's only environment; ONNX Runtime allows no second.
-static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
+/// What ONNX Runtime's CUDA provider needs, each after those that it needs itself.
+const CUDA_LIBRARIES: [&str; 7] = [
+    "libcudart.so.13",
+    "libcublasLt.so.13",
+    "libcublas.so.13",
+    "libcurand.so.10",
+    "libnvrtc-builtins.so.13.0",
+    "libnvrtc.so.13",
+    "libcudnn.so.9",
+];
+
+/// ONNX Runtime, loaded.
+struct Loaded {
+    /// The process's only one; ONNX Runtime allows no second.
+    environment: Environment,
+    /// Where the library lies.
+    folder: PathBuf,
+}
+
+static LOADED: Mutex<Option<Loaded>> = Mutex::new(None);
 
 /// Why ONNX Runtime could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -46,14 +65,14 @@ pub enum RuntimeError {
 }
 
 /// Loads ONNX Runtime once for the whole process: from `library`, else from the path in the environment variable
-/// `ORT_DYLIB_PATH`, else from `vendor/onnxruntime` in the working directory or in the workspace around it. Later calls
-/// do nothing.
+/// `ORT_DYLIB_PATH`, else from `vendor/onnxruntime-cuda` or `vendor/onnxruntime` in the working directory or in the workspace
+/// around it. Later calls do nothing.
 ///
 /// # Errors
 /// [`RuntimeError`], saying what to do.
 pub fn init(library: Option<&Path>) -> Result<(), RuntimeError> {
-    let mut environment = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
-    if environment.is_some() {
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if loaded.is_some() {
         return Ok(());
     }
     let candidates = library.map_or_else(candidates, |path| vec![path.to_owned()]);
@@ -64,7 +83,8 @@ pub fn init(library: Option<&Path>) -> Result<(), RuntimeError> {
     let failed = |reason: String| RuntimeError::Load { path: path.display().to_string(), reason };
     let builder = ort::init_from(&path).map_err(|e| failed(e.to_string()))?;
     let built = builder.with_name("cuckoo").with_telemetry(false).build();
-    *environment = Some(built.map_err(|e| failed(e.to_string()))?);
+    let environment = built.map_err(|e| failed(e.to_string()))?;
+    *loaded = Some(Loaded { environment, folder: path.parent().map(Path::to_owned).unwrap_or_default() });
     Ok(())
 }
 
@@ -75,9 +95,8 @@ fn candidates() -> Vec<PathBuf> {
     let here = env::current_dir().unwrap_or_default();
     // Not just any folder above: a library is code, so only the workspace that the working directory belongs to.
     let workspace = here.ancestors().find(|dir| dir.join("Cargo.lock").is_file());
-    let mut found = vec![here.join(VENDORED)];
-    found.extend(workspace.filter(|dir| *dir != here).map(|dir| dir.join(VENDORED)));
-    found
+    let folders = [Some(here.as_path()), workspace.filter(|dir| *dir != here)];
+    folders.iter().flatten().flat_map(|dir| VENDORED.map(|library| dir.join(library))).collect()
 }
 
 /// What networks run on.
@@ -92,8 +111,10 @@ pub enum Device {
     Cuda {
         /// As CUDA counts them, from 0.
         id: i32,
-        /// Largest arena in bytes; None for all there is.
+        /// Largest arena of each network in bytes; None for all there is.
         memory_limit: Option<usize>,
+        /// How values get there and back.
+        feeding: Feeding,
     },
     /// The processor with one thread, and networks less optimised than elsewhere: other kernels, in another order, as another
     /// engine has them. Slow; for measuring how far honest machines may differ.
@@ -112,6 +133,18 @@ pub enum Optimisation {
     Basic,
     /// Operators fused, but in the file's own layout.
     Extended,
+}
+
+/// How values travel between the host and a GPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Feeding {
+    /// All inputs are copied for each run.
+    Copied,
+    /// ONNX Runtime's I/O binding: inputs are copied when they change.
+    #[default]
+    Bound,
+    /// As `Bound`, and the kernel launches of the first run are recorded as a CUDA graph and replayed.
+    Graph,
 }
 
 impl fmt::Display for Device {
@@ -153,7 +186,17 @@ pub(crate) fn open(
     device: &Device,
     placement: Placement,
     sizes: &BTreeMap<String, i64>,
-) -> Result<Session, InferenceError> {
+) -> Result<Opened, InferenceError> {
+    // A recorded graph has no room for what runs on the CPU.
+    let device = &match device {
+        Device::Cuda { id, memory_limit, feeding: Feeding::Graph } if placement == Placement::Lenient => {
+            Device::Cuda { id: *id, memory_limit: *memory_limit, feeding: Feeding::Bound }
+        }
+        device => device.clone(),
+    };
+    if matches!(device, Device::Cuda { .. }) {
+        preload(device)?;
+    }
     let on_device = |mut builder: SessionBuilder| -> ort::Result<SessionBuilder> {
         match device {
             // Threads that spin while they wait take the cores from whatever else the machine does, idle networks' too.
@@ -166,13 +209,14 @@ pub(crate) fn open(
                 };
                 Ok(builder.with_intra_threads(1)?.with_optimization_level(level)?)
             }
-            Device::Cuda { id, memory_limit } => {
+            Device::Cuda { id, memory_limit, feeding } => {
                 // Defaults that would let two honest machines differ by more than rounding are turned off: TF32, and the
                 // choice of convolution by measuring, which differs from run to run.
                 let mut cuda = CUDA::default()
                     .with_device_id(*id)
                     .with_tf32(false)
-                    .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic);
+                    .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic)
+                    .with_cuda_graph(*feeding == Feeding::Graph);
                 if let Some(bytes) = memory_limit {
                     cuda = cuda.with_memory_limit(*bytes);
                 }
@@ -185,21 +229,68 @@ pub(crate) fn open(
     };
     let device_error = |e: ort::Error| InferenceError::Device { device: device.to_string(), reason: e.to_string() };
     let builder = on_device(builder()?).map_err(device_error)?;
-    let fixed = |mut builder: SessionBuilder| -> ort::Result<Session> {
+    let fixed = |mut builder: SessionBuilder| -> ort::Result<Opened> {
         for (name, size) in sizes {
             builder = builder.with_dimension_override(name, *size)?;
         }
-        builder.commit_from_file(path)
+        Opened::new(builder.commit_from_file(path)?, device)
     };
-    fixed(builder).map_err(|e| InferenceError::Open { part: part.into(), reason: e.to_string() })
+    fixed(builder).map_err(|e| match is_out_of_memory(&e) {
+        true => out_of_memory(part, device, &e),
+        false => InferenceError::Open { part: part.into(), reason: e.to_string() },
+    })
+}
+
+/// Loads the CUDA libraries that lie beside ONNX Runtime's, so that its provider finds them; those that do not lie there it looks for
+/// where the system has them.
+fn preload(device: &Device) -> Result<(), InferenceError> {
+    let loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = &loaded.as_ref().ok_or(InferenceError::NotInitialised)?.folder;
+    for library in CUDA_LIBRARIES.map(|name| folder.join(name)).iter().filter(|library| library.is_file()) {
+        let failed = |e: &dyn fmt::Display| InferenceError::Device {
+            device: device.to_string(),
+            reason: format!("{} cannot be loaded: {e}", library.display()),
+        };
+        ort::util::preload_dylib(library).map_err(|e| failed(&e))?;
+    }
+    Ok(())
+}
+
+/// Whether ONNX Runtime ran out of memory, the device's or the host's. It has no error code for that, only its own words and
+/// those of the C++, CUDA, cuBLAS and cuDNN libraries.
+pub(crate) fn is_out_of_memory(error: &ort::Error) -> bool {
+    const WORDS: [&str; 7] = [
+        "bad_alloc",
+        "bad allocation",
+        "Failed to allocate memory",
+        "smaller than requested bytes",
+        "out of memory",
+        "ALLOC_FAILED",
+        "Cannot allocate memory",
+    ];
+    let text = error.to_string();
+    WORDS.iter().any(|words| text.contains(words))
+}
+
+pub(crate) fn out_of_memory(part: &str, device: &Device, error: &ort::Error) -> InferenceError {
+    let reason = error.to_string();
+    InferenceError::Memory { part: part.into(), device: device.to_string(), reason }
+}
+
+/// The process's environment, for sessions beside those of this crate.
+///
+/// # Errors
+/// [`InferenceError::NotInitialised`] before [`init`].
+pub fn environment() -> Result<Environment, InferenceError> {
+    let loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    loaded.as_ref().map(|loaded| loaded.environment.clone()).ok_or(InferenceError::NotInitialised)
 }
 
 fn builder() -> Result<SessionBuilder, InferenceError> {
-    let environment = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
-    let environment = environment.as_ref().ok_or(InferenceError::NotInitialised)?;
+    let environment = environment()?;
     let quiet = || -> ort::Result<SessionBuilder> {
         // What goes wrong comes back as an error; ONNX Runtime need not print it too.
-        Ok(Session::builder(environment)?.with_log_level(LogLevel::Fatal)?.with_deterministic_compute(true)?)
+        Ok(Session::builder(&environment)?.with_log_level(LogLevel::Fatal)?.with_deterministic_compute(true)?)
     };
     quiet().map_err(|e| InferenceError::Open { part: "ONNX Runtime's session".into(), reason: e.to_string() })
 }

@@ -3,7 +3,10 @@
 mod common;
 
 use common::{ONE_THREAD, refused, repository, tiny_package};
-use cuckoo_inference::{Device, InferenceError, Model, runtime, runtime::RuntimeError};
+use cuckoo_inference::{
+    Device, InferenceError, Model, runtime,
+    runtime::{Feeding, RuntimeError},
+};
 
 #[test]
 fn what_is_missing_is_said_and_no_device_falls_back() {
@@ -21,7 +24,7 @@ fn what_is_missing_is_said_and_no_device_falls_back() {
     Model::load(&package, &ONE_THREAD).unwrap();
 
     // The library that tests load is built for the CPU only; with a GPU's, this device does not exist.
-    let cuda = Device::Cuda { id: 99, memory_limit: Some(1 << 30) };
+    let cuda = Device::Cuda { id: 99, memory_limit: Some(1 << 30), feeding: Feeding::default() };
     let error = refused(Model::load(&package, &cuda));
     assert!(matches!(&error, InferenceError::Device { device, .. } if device == "CUDA device 99"), "{error}");
 }

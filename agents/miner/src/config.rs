@@ -4,7 +4,7 @@ use alloy::{primitives::U256, signers::local::PrivateKeySigner};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use cuckoo_chain::{command::read_deployment, keystore};
-use cuckoo_inference::Device;
+use cuckoo_inference::{Device, runtime::Feeding};
 use cuckoo_protocol::{amount::parse_cai, deployment::Deployment};
 use figment::{
     Figment,
@@ -224,7 +224,7 @@ pub(crate) fn device(name: &str, threads: usize) -> Result<Device> {
     };
     let id: u8 = id.with_context(|| format!("--device {name:?} is unknown: want cpu, cuda or cuda:N"))?;
     ensure!(threads == 0, "--threads is for --device cpu");
-    Ok(Device::Cuda { id: i32::from(id), memory_limit: None })
+    Ok(Device::Cuda { id: i32::from(id), memory_limit: None, feeding: Feeding::default() })
 }
 
 #[cfg(test)]
@@ -262,7 +262,7 @@ mod tests {
             assert_eq!(mixed.collect_at, parse_cai("3").unwrap());
             assert_eq!(mixed.least_price, parse_cai("4").unwrap());
             assert_eq!(mixed.models, [PathBuf::from("a"), "b".into()]);
-            assert_eq!(mixed.device, Device::Cuda { id: 1, memory_limit: None });
+            assert_eq!(mixed.device, Device::Cuda { id: 1, memory_limit: None, feeding: Feeding::default() });
             assert_eq!(load(&["--model", "c"]).unwrap().models, [PathBuf::from("c")]);
             Ok(())
         });

@@ -10,7 +10,7 @@ use crate::{
 };
 use ort::value::TensorElementType;
 use serde::Deserialize;
-use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Folders of the tokenisers and the text encoders they write for: the first of Stable Diffusion, both of SDXL.
 const PARTS: [(&str, &str); 2] = [("tokenizer", "text_encoder"), ("tokenizer_2", "text_encoder_2")];
@@ -47,13 +47,13 @@ pub(super) struct Conditioning {
     batch: usize,
     tokens: usize,
     /// For each of the batch, for each token its embedding.
-    states: Vec<f32>,
+    states: Arc<[f32]>,
     added: Option<AddedInputs>,
 }
 
 struct AddedInputs {
-    text_embeds: Vec<f32>,
-    time_ids: Vec<f32>,
+    text_embeds: Arc<[f32]>,
+    time_ids: Arc<[f32]>,
 }
 
 #[derive(Deserialize)]
@@ -115,7 +115,7 @@ impl Text {
         let added = self.added.is_some().then(|| AddedInputs {
             text_embeds: batch.iter().flat_map(|encoded| &encoded.pooled).copied().collect(),
             // Height and width of a picture not scaled, from where it was not cropped, and of the picture asked for.
-            time_ids: [height, width, 0.0, 0.0, height, width].repeat(count),
+            time_ids: [height, width, 0.0, 0.0, height, width].repeat(count).into(),
         });
         let states = batch.into_iter().flat_map(|encoded| encoded.states).collect();
         Ok(Conditioning { batch: count, tokens, states, added })
@@ -204,9 +204,9 @@ impl Conditioning {
 }
 
 /// Values for the denoiser, of `outer` dimensions and a last one that holds the rest.
-fn feed<'a>(name: &'static str, outer: &[usize], values: &'a [f32]) -> Feed<'a> {
+fn feed<'a>(name: &'static str, outer: &[usize], values: &'a Arc<[f32]>) -> Feed<'a> {
     let last = values.len() / outer.iter().product::<usize>().max(1);
-    (name, [outer, &[last]].concat(), Values::F32(Cow::Borrowed(values)))
+    (name, [outer, &[last]].concat(), Values::Kept(values))
 }
 
 /// Whole numbers in the type that the input takes.
