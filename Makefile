@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.foundry:$(PATH)
 export FOUNDRY_DISABLE_NIGHTLY_WARNING := 1
 
-.PHONY: help setup build demo devnet test test-contracts test-agents snapshots invariants symbolic slither mutants parity lint fmt release clean
+.PHONY: help setup setup-cuda build demo devnet test test-contracts test-agents bench snapshots invariants symbolic slither mutants parity lint fmt release clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -27,6 +27,13 @@ vendor/onnxruntime/libonnxruntime.so: tools/fetch-onnxruntime
 # What packages lack is copied from models/, so a change there counts.
 vendor/models/.fetched: tools/fetch-models $(shell find models/minilm models/magenta-style -type f)
 	@tools/fetch-models >&2
+	@touch $@
+
+# The libraries of NVIDIA's that it needs are over a gigabyte: only for machines with a GPU.
+setup-cuda: setup vendor/onnxruntime-cuda/libonnxruntime.so ## Fetch ONNX Runtime for NVIDIA GPUs and the CUDA libraries that it needs
+
+vendor/onnxruntime-cuda/libonnxruntime.so: tools/fetch-onnxruntime
+	@tools/fetch-onnxruntime --cuda >&2
 	@touch $@
 
 build: setup ## Build contracts and agents
@@ -51,6 +58,14 @@ snapshots: setup ## Record gas and code sizes: test/gas/snapshots
 
 invariants: setup ## Run the invariant tests at length: 512 runs of 128 calls each
 	FOUNDRY_PROFILE=deep forge test --match-path 'test/invariant/*'
+
+vendor/bench/.installed: tools/bench.txt
+	@python3 -m venv vendor/bench
+	@vendor/bench/bin/pip install --quiet --disable-pip-version-check -r tools/bench.txt >&2
+	@touch $@
+
+bench: setup vendor/bench/.installed ## Measure the default model beside baselines of the same run; one JSON line a figure
+	@cargo bench --quiet --locked -p cuckoo-inference --bench speed -- --python vendor/bench/bin/python
 
 vendor/analysis/.installed: tools/analysis.txt
 	@python3 -m venv vendor/analysis
