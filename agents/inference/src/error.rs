@@ -63,6 +63,21 @@ pub enum InferenceError {
         /// ONNX Runtime's words.
         reason: String,
     },
+    /// A request is too large for the memory there is. The model goes on working, and a request of the size that fits will do.
+    #[error(
+        "{size} does not fit into the memory of {device}: {}. {reason}",
+        fits.as_ref().map_or("no smaller size that the model allows does either".to_owned(), |fits| format!("{fits} would"))
+    )]
+    TooLarge {
+        /// Width x height, or what else was asked for.
+        size: String,
+        /// Such as `CUDA device 0`.
+        device: String,
+        /// The largest size of the manifest's that does fit.
+        fits: Option<String>,
+        /// Which network asked for how much.
+        reason: String,
+    },
     /// A state has another size than the request's states have.
     #[error("a state of this request has {expected} bytes, this one {found}")]
     State {

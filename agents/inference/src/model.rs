@@ -10,13 +10,20 @@ use crate::{
     state::State,
 };
 use alloy::primitives::B256;
-use cuckoo_protocol::{body::Body, manifest::Manifest, trace};
+use cuckoo_protocol::{
+    body::{Body, ImageBody},
+    manifest::{Limits, Manifest},
+    trace,
+};
 use std::ops::ControlFlow;
 
 /// A loaded model. It runs one request at a time.
 pub struct Model {
     manifest: Manifest,
     program: Box<dyn Program>,
+    device: Device,
+    /// Once a picture did not fit into memory: the width and height of the largest that does, if any.
+    room: Option<Option<[u32; 2]>>,
 }
 
 /// What a request became: its trace and its output.
@@ -29,7 +36,7 @@ pub struct Generation {
 }
 
 impl Model {
-    /// Loads a package and runs two steps of a default request, so that whatever does not fit together is found now and not
+    /// Loads a package and runs two steps of default requests, so that whatever does not fit together is found now and not
     /// in a paid task.
     ///
     /// # Errors
@@ -44,25 +51,25 @@ impl Model {
             ));
         }
         let program = program::load(package, device)?;
-        let mut model = Self { manifest, program };
-        model.try_out()?;
+        let mut model = Self { manifest, program, device: device.clone(), room: None };
+        let body = model.manifest.default_body("a text".to_owned());
+        let with_picture = model.manifest.body_with_picture("a text".to_owned());
+        for body in [Some(body), with_picture].into_iter().flatten() {
+            model.try_out(&body)?;
+        }
         Ok(model)
     }
 
-    /// Runs the first two steps of default requests, of which the first may be of its own kind, and finishes.
-    fn try_out(&mut self) -> Result<(), InferenceError> {
-        let body = self.manifest.default_body("a text".to_owned());
-        let with_picture = self.manifest.body_with_picture("a text".to_owned());
-        for body in [Some(body), with_picture].into_iter().flatten() {
-            let blob = vec![0; body.blob_bytes()];
-            let mut run = self.open(&body)?;
-            let mut state = run.init(&blob)?;
-            for k in 0..body.steps().min(2) {
-                state.expect(&run.lengths(k))?;
-                state = run.step(k, &state)?;
-            }
-            run.finish(&state)?;
+    /// Runs the first two steps of a request, of which the first may be of its own kind, and finishes.
+    fn try_out(&mut self, body: &Body) -> Result<(), InferenceError> {
+        let blob = vec![0; body.blob_bytes()];
+        let mut run = self.open(body)?;
+        let mut state = run.init(&blob)?;
+        for k in 0..body.steps().min(2) {
+            state.expect(&run.lengths(k))?;
+            state = run.step(k, &state)?;
         }
+        run.finish(&state)?;
         Ok(())
     }
 
@@ -76,8 +83,19 @@ impl Model {
     ///
     /// # Errors
     /// [`InferenceError::Body`] for what the manifest does not allow, [`InferenceError::Blob`] for other
-    /// input pictures than it needs, [`InferenceError::NonFinite`] if the result could not be checked, [`InferenceError::Cancelled`], or what went wrong.
+    /// input pictures than it needs, [`InferenceError::TooLarge`] for what the memory does not hold,
+    /// [`InferenceError::NonFinite`] if the result could not be checked, [`InferenceError::Cancelled`], or what went wrong.
     pub fn generate(
+        &mut self,
+        body: &Body,
+        blob: &[u8],
+        progress: &mut dyn FnMut(u32, u32) -> ControlFlow<()>,
+    ) -> Result<Generation, InferenceError> {
+        self.expect_room(body)?;
+        self.run(body, blob, progress).map_err(|error| self.refuse(body, error))
+    }
+
+    fn run(
         &mut self,
         body: &Body,
         blob: &[u8],
@@ -106,6 +124,42 @@ impl Model {
         let output = run.finish(&state)?;
         states.push(state);
         Ok(Generation { states, output })
+    }
+
+    /// Refuses at once what did not fit before: no step of it is tried again.
+    fn expect_room(&self, body: &Body) -> Result<(), InferenceError> {
+        let (Some(room), Body::Image(image)) = (self.room, body) else { return Ok(()) };
+        if room.is_some_and(|room| pixels(room) >= pixels([image.width, image.height])) {
+            return Ok(());
+        }
+        let reason = "Found when it was tried before; restart with more memory to try again".to_owned();
+        Err(self.too_large([image.width, image.height], room, reason))
+    }
+
+    /// Turns running out of memory into a refusal that says which size would fit, found by trying. Other errors stay.
+    fn refuse(&mut self, body: &Body, error: InferenceError) -> InferenceError {
+        let InferenceError::Memory { .. } = error else { return error };
+        self.program.close();
+        let (Body::Image(image), Limits::Image(limits)) = (body, &self.manifest.limits) else { return error };
+        let size = [image.width, image.height];
+        let mut smaller: Vec<[u32; 2]> =
+            limits.sizes.iter().copied().filter(|other| pixels(*other) < pixels(size)).collect();
+        smaller.sort_by_key(|size| std::cmp::Reverse(pixels(*size)));
+        let room = smaller.into_iter().find(|&[width, height]| {
+            let fits = self.try_out(&ImageBody { width, height, ..image.clone() }.into()).is_ok();
+            if !fits {
+                self.program.close();
+            }
+            fits
+        });
+        self.room = Some(room);
+        self.too_large(size, room, error.to_string())
+    }
+
+    fn too_large(&self, size: [u32; 2], room: Option<[u32; 2]>, reason: String) -> InferenceError {
+        let words = |[width, height]: [u32; 2]| format!("{width}x{height}");
+        let device = self.device.to_string();
+        InferenceError::TooLarge { size: words(size), device, fits: room.map(words), reason }
     }
 
     /// Opens a request that the manifest allows, to run its transitions one by one.
@@ -148,4 +202,8 @@ impl Generation {
     pub fn states_count(&self) -> u32 {
         self.states.len() as u32
     }
+}
+
+fn pixels([width, height]: [u32; 2]) -> u64 {
+    u64::from(width) * u64::from(height)
 }

@@ -130,6 +130,11 @@ impl Network {
         Err(runtime::out_of_memory(part, &self.device, &error))
     }
 
+    /// Gives back what memory its sessions hold; they are opened again when needed.
+    pub(crate) fn close(&mut self) {
+        self.sessions.clear();
+    }
+
     /// The size of each symbolic dimension, found by holding the feeds against the declared inputs.
     fn sizes(&self, feeds: &[Feed<'_>]) -> Result<BTreeMap<String, i64>, InferenceError> {
         let mut sizes = BTreeMap::new();

@@ -32,6 +32,9 @@ const CUDA_LIBRARIES: [&str; 7] = [
     "libcudnn.so.9",
 ];
 
+/// How the operating system says it, and this crate.
+pub(crate) const OUT_OF_MEMORY: &str = "Cannot allocate memory";
+
 /// ONNX Runtime, loaded.
 struct Loaded {
     /// The process's only one; ONNX Runtime allows no second.
@@ -266,7 +269,7 @@ pub(crate) fn is_out_of_memory(error: &ort::Error) -> bool {
         "smaller than requested bytes",
         "out of memory",
         "ALLOC_FAILED",
-        "Cannot allocate memory",
+        OUT_OF_MEMORY,
     ];
     let text = error.to_string();
     WORDS.iter().any(|words| text.contains(words))

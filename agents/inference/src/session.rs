@@ -1,6 +1,6 @@
 //! An open network of fixed sizes, and how values get into it and out of it.
 
-use crate::runtime::{Device, Feeding};
+use crate::runtime::{Device, Feeding, OUT_OF_MEMORY};
 use ort::{
     memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType},
     session::{IoBinding, Session, SessionInputValue},
@@ -201,7 +201,7 @@ impl Graph {
                 return Err(RunError::Shape((*name).to_owned(), gpu.shape().to_vec()));
             }
             gpu.copy_into(&mut *host)?;
-            taken.push(host.extract_tensor().1.to_vec());
+            taken.push(owned(host.extract_tensor().1)?);
         }
         Ok(taken)
     }
@@ -210,7 +210,15 @@ impl Graph {
 fn taken(output: Option<&DynValue>, (name, shape): &Wanted<'_>) -> Result<Vec<f32>, RunError> {
     let missing = || ort::Error::new(format!("it gave no {name}"));
     let (found, values) = output.ok_or_else(missing)?.try_extract_tensor::<f32>()?;
-    if same(found, shape) { Ok(values.to_vec()) } else { Err(RunError::Shape((*name).to_owned(), found.to_vec())) }
+    if same(found, shape) { owned(values) } else { Err(RunError::Shape((*name).to_owned(), found.to_vec())) }
+}
+
+/// A copy of the values. Rust ends the process when an allocation fails, so there must be room for what is made of them too: what
+/// ONNX Runtime has just used for a network is more than all that by far, and more than there was if anything is.
+fn owned(values: &[f32]) -> Result<Vec<f32>, RunError> {
+    let lacking = |_| ort::Error::new(format!("{OUT_OF_MEMORY} for an output of {} values", values.len()));
+    Vec::<f32>::new().try_reserve_exact(values.len().saturating_mul(4)).map_err(lacking)?;
+    Ok(values.to_vec())
 }
 
 fn same(found: &[i64], shape: &[usize]) -> bool {

@@ -48,6 +48,9 @@ pub enum WorkError {
     /// It was not wanted any more.
     #[error("cancelled")]
     Cancelled,
+    /// There is too little memory for it; a smaller request may do.
+    #[error("{0}")]
+    TooLarge(String),
     /// The model failed at it.
     #[error("{0}")]
     Failed(String),
@@ -163,6 +166,7 @@ pub fn work(
     let started = std::time::Instant::now();
     let generation = model.generate(body, &[], progress).map_err(|error| match error {
         InferenceError::Cancelled { .. } => WorkError::Cancelled,
+        error @ InferenceError::TooLarge { .. } => WorkError::TooLarge(error.to_string()),
         error => WorkError::Failed(error.to_string()),
     })?;
     commit(&generation, started).map_err(WorkError::Failed)

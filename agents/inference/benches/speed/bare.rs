@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use cuckoo_inference::{Package, Tokenizer, runtime};
-use cuckoo_protocol::body::ImageBody;
+use cuckoo_protocol::body::Body;
 use ort::{
     environment::Environment,
     logging::LogLevel,
@@ -26,7 +26,7 @@ pub struct Bare {
 
 impl Bare {
     /// Opens the package's networks for requests like `body`, which must be guided.
-    pub fn open(package: &Package, threads: usize, body: &ImageBody) -> Result<Self> {
+    pub fn open(package: &Package, threads: usize, body: &Body) -> Result<Self> {
         let tokens = Tokenizer::load(package)?.length() as i64;
         let open = |part: &str, sizes: &[(&str, i64)]| {
             Network::open(package, part, threads, sizes).with_context(|| format!("{part} cannot be opened"))
@@ -39,7 +39,7 @@ impl Bare {
             text_encoder: open("text_encoder", &[("batch_size", 1), ("sequence_length", tokens)])?,
             unet: open("unet", &latents)?,
             vae_decoder: open("vae_decoder", &[("batch_size", 1), ("latent_height", rows), ("latent_width", columns)])?,
-            steps: body.steps,
+            steps: body.steps(),
         })
     }
 

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use bare::Bare;
 use clap::Parser;
 use cuckoo_inference::{Device, Generation, Model, Package, Transition, runtime};
-use cuckoo_protocol::body::ImageBody;
+use cuckoo_protocol::body::{Body, ImageBody};
 use figure::Rounds;
 use python::Python;
 use std::{
@@ -52,7 +52,8 @@ fn main() -> Result<()> {
     let package = Package::open(&options.package)?;
     let device = Device::Cpu { threads: options.threads };
     let mut model = Model::load(&package, &device)?;
-    let body = model.manifest().default_body(PROMPT.to_owned());
+    let picture = model.manifest().image_body(PROMPT.to_owned())?;
+    let body = picture.clone().into();
     if options.cold {
         commit(&draw(&mut model, &body)?)?;
         println!("{}", started.elapsed().as_secs_f64());
@@ -60,26 +61,26 @@ fn main() -> Result<()> {
     }
     overhead(&options, &package, &mut model, &body)?;
     if let Some(python) = &options.python {
-        beside_python(&options, python, &package, &mut model, &body)?;
+        beside_python(&options, python, &package, &mut model, &picture)?;
     }
     checking(&options, &mut model, &body)?;
     warm_start(&options, &mut model, &body)
 }
 
-fn draw(model: &mut Model, body: &ImageBody) -> Result<Generation> {
-    Ok(model.generate(body, &mut |_, _| ControlFlow::Continue(()))?)
+fn draw(model: &mut Model, body: &Body) -> Result<Generation> {
+    Ok(model.generate(body, &[], &mut |_, _| ControlFlow::Continue(()))?)
 }
 
 /// What a miner does with a generation: the roots that it signs, and the file that it sends.
 fn commit(generation: &Generation) -> Result<()> {
     generation.trace_root();
     generation.output_hash()?;
-    generation.png()?;
+    generation.output.file()?;
     Ok(())
 }
 
 /// The whole of a picture over the ONNX Runtime calls in it.
-fn overhead(options: &Options, package: &Package, model: &mut Model, body: &ImageBody) -> Result<()> {
+fn overhead(options: &Options, package: &Package, model: &mut Model, body: &Body) -> Result<()> {
     let mut bare = Bare::open(package, options.threads, body)?;
     let mut rounds = Rounds::default();
     for _ in 0..options.rounds {
@@ -98,14 +99,16 @@ fn beside_python(
     python: &Path,
     package: &Package,
     model: &mut Model,
-    body: &ImageBody,
+    picture: &ImageBody,
 ) -> Result<()> {
+    let body = &picture.clone().into();
     let generation = draw(model, body)?;
-    let mut child = Python::start(python, package, options.threads, body, &generation.states[0])?;
+    let image = generation.output.image().context("no picture")?;
+    let mut child = Python::start(python, package, options.threads, picture, &generation.states[0])?;
     // The comparison is worth something only if both draw the same.
     let (_, rgb) = child.draw()?;
-    let differences = rgb.iter().zip(&generation.image.rgb).map(|(a, b)| a.abs_diff(*b));
-    ensure!(rgb.len() == generation.image.rgb.len(), "Python drew a picture of another size");
+    let differences = rgb.iter().zip(&image.rgb).map(|(a, b)| a.abs_diff(*b));
+    ensure!(rgb.len() == image.rgb.len(), "Python drew a picture of another size");
     let off = differences.max().unwrap_or(0);
     ensure!(u32::from(off) <= package.manifest().tolerance.pixel, "Python's picture is off by {off}");
 
@@ -119,7 +122,7 @@ fn beside_python(
 }
 
 /// All transitions of a trace checked, beside generating it.
-fn checking(options: &Options, model: &mut Model, body: &ImageBody) -> Result<()> {
+fn checking(options: &Options, model: &mut Model, body: &Body) -> Result<()> {
     let generation = draw(model, body)?;
     let transitions = transitions(&generation)?;
     let mut rounds = Rounds::default();
@@ -138,18 +141,18 @@ fn checking(options: &Options, model: &mut Model, body: &ImageBody) -> Result<()
 
 fn transitions(generation: &Generation) -> Result<Vec<Transition<'_>>> {
     let (first, last) = (generation.states.first(), generation.states.last());
-    let mut transitions = vec![Transition::Init { after: first.context("no states")? }];
+    let mut transitions = vec![Transition::Init { blob: &[], after: first.context("no states")? }];
     transitions.extend(generation.states.windows(2).zip(0..).map(|(pair, k)| Transition::Step {
         k,
         before: &pair[0],
         after: &pair[1],
     }));
-    transitions.push(Transition::Finish { before: last.context("no states")?, image: &generation.image });
+    transitions.push(Transition::Finish { before: last.context("no states")?, output: &generation.output });
     Ok(transitions)
 }
 
 /// The first picture of a new process, which opens, checks and loads the package, beside that of a model in memory.
-fn warm_start(options: &Options, model: &mut Model, body: &ImageBody) -> Result<()> {
+fn warm_start(options: &Options, model: &mut Model, body: &Body) -> Result<()> {
     let mut rounds = Rounds::default();
     for _ in 0..options.rounds.min(7) {
         let mut cold = Command::new(std::env::current_exe()?);

@@ -28,6 +28,9 @@ pub trait Program: Send {
     /// # Errors
     /// [`InferenceError`] if the request cannot be run.
     fn open<'a>(&'a mut self, body: &Body) -> Result<Box<dyn Run + 'a>, InferenceError>;
+
+    /// Gives back the memory that the networks hold, all that can be had again.
+    fn close(&mut self);
 }
 
 /// A program opened for a request. Each transition depends on the request and the state before it, on nothing else; only the

@@ -18,7 +18,7 @@ use tokio::{
     sync::{oneshot, watch},
     time::{MissedTickBehavior, interval, sleep},
 };
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 /// Between looks at a lease's progress; each change is a sign of life.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -66,6 +66,14 @@ impl Session {
             Err(WorkError::Cancelled) => {
                 info!(coordinator = %self.name(), lease = lease.id, "the lease is over: nobody waits for the result");
                 metrics::declined("lease_over");
+                Ok(())
+            }
+            Err(error @ WorkError::TooLarge(_)) => {
+                drop(slot);
+                warn!(coordinator = %self.name(), lease = lease.id, "declined: {error}");
+                metrics::declined("memory");
+                self.link.decline(&lease.id, error.to_string()).await?;
+                sleep(LEAST_PAUSE).await;
                 Ok(())
             }
             Err(error) => {

@@ -97,4 +97,13 @@ impl Program for Diffusion {
         let conditioning = self.text.encode(&body.prompt, negative, [body.width, body.height])?;
         Ok(Box::new(Drawing::new(self, body, scheduler, guidance, conditioning)))
     }
+
+    fn close(&mut self) {
+        self.text.close();
+        self.unet.close();
+        self.vae_decoder.close();
+        if let Some(encoder) = &mut self.vae_encoder {
+            encoder.close();
+        }
+    }
 }

@@ -34,6 +34,11 @@ impl Encoder {
         self.network.has_output(OUTPUT)
     }
 
+    /// Gives back its memory.
+    pub(super) fn close(&mut self) {
+        self.network.close();
+    }
+
     /// The mean of what latents of `shape` (channels, rows, columns) could stand for the picture of `size` (width, height).
     /// `planes` are its colours.
     pub(super) fn mean(

@@ -121,6 +121,11 @@ impl Text {
         Ok(Conditioning { batch: count, tokens, states, added })
     }
 
+    /// Gives back the encoders' memory.
+    pub(super) fn close(&mut self) {
+        self.encoders.iter_mut().for_each(|encoder| encoder.network.close());
+    }
+
     /// Encodes a prompt with all encoders, their embeddings of each token side by side.
     fn encode_one(&mut self, prompt: &str) -> Result<Encoded, InferenceError> {
         let mut parts = Vec::with_capacity(self.encoders.len());
