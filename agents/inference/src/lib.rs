@@ -4,8 +4,10 @@
 //! keeps every state, [`Model::check`] runs transitions of somebody else's trace again.
 
 mod audit;
+mod batch;
 pub mod calibration;
 mod draft;
+mod crew;
 mod error;
 mod external;
 pub mod fakes;
@@ -25,6 +27,7 @@ mod tokenizer;
 pub use crate::image::Image;
 pub use audit::{Deviation, Transition};
 pub use draft::{Draft, Drafted};
+pub use batch::alike;
 pub use error::InferenceError;
 pub use model::{Generation, Model};
 pub use output::{Output, Vectors};

@@ -2,6 +2,7 @@
 
 use crate::{
     audit::{Deviation, Transition, measure},
+    crew::Crew,
     error::InferenceError,
     output::Output,
     package::Package,
@@ -21,7 +22,10 @@ use std::ops::ControlFlow;
 pub struct Model {
     manifest: Manifest,
     program: Box<dyn Program>,
+    package: Package,
     device: Device,
+    /// For checking; None before the first check, and none where this model's own program does as well.
+    crew: Option<Option<Crew>>,
     /// Once a picture did not fit into memory: the width and height of the largest that does, if any.
     room: Option<Option<[u32; 2]>>,
 }
@@ -51,7 +55,8 @@ impl Model {
             ));
         }
         let program = program::load(package, device)?;
-        let mut model = Self { manifest, program, device: device.clone(), room: None };
+        let mut model =
+            Self { manifest, program, package: package.clone(), device: device.clone(), crew: None, room: None };
         let body = model.manifest.default_body("a text".to_owned());
         let with_picture = model.manifest.body_with_picture("a text".to_owned());
         for body in [Some(body), with_picture].into_iter().flatten() {
@@ -71,6 +76,15 @@ impl Model {
         }
         run.finish(&state)?;
         Ok(())
+    }
+
+    pub(crate) fn program(&mut self) -> &mut dyn Program {
+        &mut *self.program
+    }
+
+    /// Gives back the memory that the networks hold; they are opened again when needed.
+    pub(crate) fn close(&mut self) {
+        self.program.close();
     }
 
     /// The manifest of the package.
@@ -178,6 +192,16 @@ impl Model {
     /// [`InferenceError`] if a transition cannot be run, or is none of this request.
     pub fn check(&mut self, body: &Body, transitions: &[Transition<'_>]) -> Result<Vec<Deviation>, InferenceError> {
         let floor = self.manifest.tolerance.floor.to_f64();
+        if transitions.len() > 1 && self.crew.is_none() {
+            self.crew = Some(Crew::load(&self.package, &self.device)?);
+        }
+        self.manifest.check(body)?;
+        if transitions.len() > 1
+            && let Some(Some(crew)) = &mut self.crew
+        {
+            let check = |run: &mut Box<dyn Run + '_>, at: usize| Ok(measure(&mut **run, &transitions[at])?.deviation(floor));
+            return crew.share(transitions.len(), |program| program.open(body), check);
+        }
         let mut run = self.open(body)?;
         transitions.iter().map(|transition| Ok(measure(&mut *run, transition)?.deviation(floor))).collect()
     }

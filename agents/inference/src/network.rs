@@ -14,8 +14,8 @@ use std::{
 
 pub(crate) use crate::session::{Feed, Values};
 
-/// Sessions kept open: with and without guidance (batches of two and one) of the size in use.
-const KEPT: usize = 2;
+/// Sessions kept open, of as many sizes in use: with and without guidance (batches of two and one), and of several requests.
+const KEPT: usize = 3;
 
 /// A network of a package.
 pub(crate) struct Network {

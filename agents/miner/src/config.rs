@@ -69,6 +69,15 @@ pub struct Flags {
     #[arg(long, value_name = "N", env = "CUCKOO_SLOTS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slots: Option<u32>,
+    /// Tasks of one model, size, number of steps and scheduler that a slot draws as one batch, if it has so many at hand; it
+    /// never waits for more. Best on a GPU [default: 1]
+    #[arg(long, value_name = "N", env = "CUCKOO_BATCH")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u32>,
+    /// MiB of GPU memory that each network of a slot's models may take [default: what the GPU has]
+    #[arg(long, value_name = "MIB", env = "CUCKOO_GPU_MEMORY_MIB")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu_memory_mib: Option<u32>,
     /// Collect a coordinator's voucher on chain once so much of it is uncollected, in CAI [default: 1]
     #[arg(long, value_name = "CAI", env = "CUCKOO_COLLECT_AT")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,6 +113,8 @@ struct Raw {
     onnxruntime: Option<PathBuf>,
     least_price: String,
     slots: u32,
+    batch: u32,
+    gpu_memory_mib: Option<u32>,
     collect_at: String,
     trace_hours: u32,
     trace_cap_gib: u32,
@@ -125,6 +136,8 @@ pub struct Settings {
     /// Wei a pricing unit.
     pub least_price: U256,
     pub slots: u32,
+    /// Tasks that a slot may run at once.
+    pub batch: u32,
     /// Wei.
     pub collect_at: U256,
     pub trace_seconds: u64,
@@ -144,6 +157,7 @@ impl Flags {
             threads: Some(0),
             least_price: Some("0".to_owned()),
             slots: Some(1),
+            batch: Some(1),
             collect_at: Some("1".to_owned()),
             trace_hours: Some(30),
             trace_cap_gib: Some(20),
@@ -163,11 +177,13 @@ impl Raw {
     fn check(self) -> Result<Settings> {
         ensure!(!self.model.is_empty(), "--model is needed: the folder of a model package to run");
         ensure!((1..=MAX_SLOTS).contains(&self.slots), "--slots must lie between 1 and {MAX_SLOTS}");
+        let most = MAX_SLOTS / self.slots;
+        ensure!((1..=most).contains(&self.batch), "--batch must lie between 1 and {most} with --slots {}", self.slots);
         let amount = |flag: &str, text: &str| parse_cai(text).map_err(|e| anyhow::anyhow!("{flag}: {e}"));
         Ok(Settings {
             least_price: amount("--least-price", &self.least_price)?,
             collect_at: amount("--collect-at", &self.collect_at)?,
-            device: device(&self.device, self.threads)?,
+            device: device(&self.device, self.threads, self.gpu_memory_mib)?,
             rpc_urls: self.rpc_url,
             deployment: self.deployment,
             keystore: self.keystore,
@@ -176,6 +192,7 @@ impl Raw {
             models: self.model,
             onnxruntime: self.onnxruntime,
             slots: self.slots,
+            batch: self.batch,
             trace_seconds: u64::from(self.trace_hours) * 3600,
             trace_cap: u64::from(self.trace_cap_gib) << 30,
             metrics: self.metrics,
@@ -212,9 +229,10 @@ impl Settings {
     }
 }
 
-/// The device that `--device` and `--threads` name.
-pub(crate) fn device(name: &str, threads: usize) -> Result<Device> {
+/// The device that `--device`, `--threads` and `--gpu-memory-mib` name.
+pub(crate) fn device(name: &str, threads: usize, memory_mib: Option<u32>) -> Result<Device> {
     if name == "cpu" {
+        ensure!(memory_mib.is_none(), "--gpu-memory-mib is for --device cuda");
         return Ok(Device::Cpu { threads });
     }
     let id = match name.strip_prefix("cuda") {
@@ -224,7 +242,9 @@ pub(crate) fn device(name: &str, threads: usize) -> Result<Device> {
     };
     let id: u8 = id.with_context(|| format!("--device {name:?} is unknown: want cpu, cuda or cuda:N"))?;
     ensure!(threads == 0, "--threads is for --device cpu");
-    Ok(Device::Cuda { id: i32::from(id), memory_limit: None, feeding: Feeding::default() })
+    ensure!(memory_mib != Some(0), "--gpu-memory-mib must be more than 0");
+    let memory_limit = memory_mib.map(|mib| (mib as usize) << 20);
+    Ok(Device::Cuda { id: i32::from(id), memory_limit, feeding: Feeding::default() })
 }
 
 #[cfg(test)]
@@ -263,6 +283,9 @@ mod tests {
             assert_eq!(mixed.least_price, parse_cai("4").unwrap());
             assert_eq!(mixed.models, [PathBuf::from("a"), "b".into()]);
             assert_eq!(mixed.device, Device::Cuda { id: 1, memory_limit: None, feeding: Feeding::default() });
+            let limited = load(&["--model", "c", "--device", "cuda", "--gpu-memory-mib", "4096"]).unwrap();
+            let four_gib = Device::Cuda { id: 0, memory_limit: Some(4 << 30), feeding: Feeding::default() };
+            assert_eq!((limited.device, limited.batch), (four_gib, 1));
             assert_eq!(load(&["--model", "c"]).unwrap().models, [PathBuf::from("c")]);
             Ok(())
         });
@@ -276,6 +299,10 @@ mod tests {
             jail.create_file("typo.toml", "slotz = 2\n")?;
             for (arguments, named) in [
                 (&["--model", "m", "--slots", "0"][..], "--slots"),
+                (&["--model", "m", "--batch", "0"], "--batch"),
+                (&["--model", "m", "--batch", "33", "--slots", "2"], "--batch must lie between 1 and 32"),
+                (&["--model", "m", "--gpu-memory-mib", "1"], "--gpu-memory-mib is for --device cuda"),
+                (&["--model", "m", "--device", "cuda", "--gpu-memory-mib", "0"], "--gpu-memory-mib"),
                 (&["--model", "m", "--device", "gpu"], "--device"),
                 (&["--model", "m", "--device", "cuda", "--threads", "2"], "--threads"),
                 (&["--model", "m", "--least-price", "1e3"], "--least-price"),

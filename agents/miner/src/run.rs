@@ -40,7 +40,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         metrics::serve(address, closing.clone()).await?;
     }
     let packages = open_packages(&settings).await?;
-    let slots = Slots::start(settings.slots, &packages, &settings.device).await?;
+    let slots = Slots::start(settings.slots, settings.batch, &packages, &settings.device).await?;
     for package in &packages {
         info!(model = package.manifest().name, id = %package.model_id(), device = %settings.device, slashable = package.manifest().slashable(), "ready to work");
     }
@@ -75,7 +75,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         Collector { workshop: workshop.clone(), chain: chain.clone(), sender, collect_at: settings.collect_at };
     let collecting = tokio::spawn(collector.run(collected.clone()));
 
-    let fleet = Fleet::new(chain, node, workshop.clone(), settings.slots);
+    let fleet = Fleet::new(chain, node, workshop.clone(), settings.slots * settings.batch);
     let overdue = async {
         ending.cancelled().await;
         tokio::time::sleep(FINISH).await;

@@ -1,10 +1,11 @@
 //! Where the work is done: one OS thread a slot, each owning its models, so that nothing asynchronous ever waits for a step.
 
 use alloy::primitives::B256;
-use cuckoo_inference::{Device, Generation, InferenceError, Model, Package, State};
+use cuckoo_inference::{Device, Generation, InferenceError, Model, Package, State, alike};
 use cuckoo_protocol::{body::Body, trace::trace_root};
 use std::{
     collections::BTreeMap,
+    iter,
     ops::ControlFlow,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
@@ -59,27 +60,38 @@ pub enum WorkError {
     Dead,
 }
 
-/// The threads that wait for work.
+/// The threads that do the work, each with as many places as requests that it may run at once.
 pub struct Slots {
-    idle: Mutex<Vec<mpsc::Sender<Job>>>,
+    threads: Mutex<Vec<Thread>>,
     free: Arc<Semaphore>,
 }
 
+struct Thread {
+    jobs: mpsc::Sender<Job>,
+    taken: u32,
+}
+
 impl Slots {
-    /// Starts `count` threads, each of which loads all `packages` on `device`: memory for each slot is needed once more.
+    /// Starts `count` threads, each of which loads all `packages` on `device`, with memory of its own, and runs up to
+    /// `batch` requests at once.
     ///
     /// # Errors
     /// The first model that cannot be loaded.
-    pub async fn start(count: u32, packages: &[Package], device: &Device) -> Result<Arc<Self>, InferenceError> {
+    pub async fn start(
+        count: u32,
+        batch: u32,
+        packages: &[Package],
+        device: &Device,
+    ) -> Result<Arc<Self>, InferenceError> {
         let mut threads = Vec::new();
         for slot in 0..count {
             let (packages, device) = (packages.to_vec(), device.clone());
             let (jobs, queue) = mpsc::channel();
             let (loaded, ready) = oneshot::channel();
-            let body = move || match load(&packages, &device) {
+            let body = move || match load(&packages, &device, batch) {
                 Ok(models) => {
                     let _ = loaded.send(Ok(()));
-                    serve(models, &queue);
+                    serve(models, &queue, batch);
                 }
                 Err(error) => drop(loaded.send(Err(error))),
             };
@@ -88,31 +100,35 @@ impl Slots {
             ready.await.map_err(|_| unfit("it died while loading".to_owned()))??;
             threads.push(jobs);
         }
-        Ok(Self::of(threads))
+        Ok(Self::of(threads, batch))
     }
 
-    /// Slots whose jobs go to `threads`.
-    pub fn of(threads: Vec<mpsc::Sender<Job>>) -> Arc<Self> {
-        let free = Arc::new(Semaphore::new(threads.len()));
-        Arc::new(Self { idle: Mutex::new(threads), free })
+    /// Slots whose jobs go to `threads`, up to `batch` to each at once.
+    pub fn of(threads: Vec<mpsc::Sender<Job>>, batch: u32) -> Arc<Self> {
+        let free = Arc::new(Semaphore::new(threads.len() * batch as usize));
+        let threads = threads.into_iter().map(|jobs| Thread { jobs, taken: 0 }).collect();
+        Arc::new(Self { threads: Mutex::new(threads), free })
     }
 
-    /// Waits until a slot is free, without taking it: only then is there a point in asking for work.
+    /// Waits until a place is free, without taking it: only then is there a point in asking for work.
     pub async fn wait(&self) {
         drop(self.free.acquire().await);
     }
 
-    /// Takes a slot if one is free.
+    /// Takes a place if one is free, of the thread that has least to do.
     pub fn take(self: &Arc<Self>) -> Option<Slot> {
         let permit = self.free.clone().try_acquire_owned().ok()?;
-        let thread = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-        Some(Slot { thread, slots: self.clone(), _permit: permit })
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, thread) = threads.iter_mut().enumerate().min_by_key(|(_, thread)| thread.taken)?;
+        thread.taken += 1;
+        Some(Slot { thread: thread.jobs.clone(), at, slots: self.clone(), _permit: permit })
     }
 }
 
-/// A slot taken for one lease; dropped, it is free again.
+/// A place taken for one lease; dropped, it is free again.
 pub struct Slot {
     thread: mpsc::Sender<Job>,
+    at: usize,
     slots: Arc<Slots>,
     _permit: OwnedSemaphorePermit,
 }
@@ -127,49 +143,93 @@ impl Slot {
 impl Drop for Slot {
     /// Runs before the permit is given back, so that whoever gets it finds the thread.
     fn drop(&mut self) {
-        self.slots.idle.lock().unwrap_or_else(PoisonError::into_inner).push(self.thread.clone());
+        let mut threads = self.slots.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = threads.get_mut(self.at) {
+            thread.taken -= 1;
+        }
     }
 }
 
-/// Loads `packages` on `device`.
+/// Loads `packages` on `device`, ready for `batch` requests at once.
 ///
 /// # Errors
 /// The first that cannot be loaded.
-pub fn load(packages: &[Package], device: &Device) -> Result<BTreeMap<B256, Model>, InferenceError> {
-    packages.iter().map(|package| Ok((package.model_id(), Model::load(package, device)?))).collect()
+pub fn load(packages: &[Package], device: &Device, batch: u32) -> Result<BTreeMap<B256, Model>, InferenceError> {
+    let load = |package: &Package| {
+        let mut model = Model::load(package, device)?;
+        if batch > 1 {
+            // The first step opens what the batch needs; a paid task shall not wait for that.
+            let bodies = vec![model.manifest().default_body("a text".to_owned()); 1 << batch.ilog2()];
+            let first = |_, done, _| if done > 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            model.generate_batch(&bodies, &mut { first });
+        }
+        Ok((package.model_id(), model))
+    };
+    packages.iter().map(load).collect()
 }
 
-fn serve(mut models: BTreeMap<B256, Model>, queue: &mpsc::Receiver<Job>) {
-    for Job { model_id, body, progress, cancelled, reply } in queue {
-        let Some(model) = models.get_mut(&model_id) else {
-            let _ = reply.send(Err(WorkError::Failed(format!("model {model_id} is not loaded"))));
-            continue;
-        };
-        let mut report = |done, _| {
-            progress.send_replace(done);
-            if cancelled.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        // Nobody may be waiting any more; then the result goes nowhere.
-        let _ = reply.send(work(model, &body, &mut report));
+/// Runs what is in the queue, up to `batch` requests at once if they are alike, and never waiting for more of them.
+fn serve(mut models: BTreeMap<B256, Model>, queue: &mpsc::Receiver<Job>, batch: u32) {
+    while let Ok(first) = queue.recv() {
+        let mut at_hand: Vec<Job> = iter::once(first).chain(queue.try_iter()).collect();
+        while !at_hand.is_empty() {
+            let jobs = next(&mut at_hand, batch);
+            let Some(model) = jobs.first().and_then(|job| models.get_mut(&job.model_id)) else {
+                for Job { model_id, reply, .. } in jobs {
+                    let _ = reply.send(Err(WorkError::Failed(format!("model {model_id} is not loaded"))));
+                }
+                continue;
+            };
+            let bodies: Vec<Body> = jobs.iter().map(|job| job.body.clone()).collect();
+            let mut report = |at: usize, done, _| {
+                let Some(job) = jobs.get(at) else { return ControlFlow::Continue(()) };
+                job.progress.send_replace(done);
+                if job.cancelled.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            let results = work(model, &bodies, &mut report);
+            for (job, result) in jobs.into_iter().zip(results) {
+                // Nobody may be waiting any more; then the result goes nowhere.
+                let _ = job.reply.send(result);
+            }
+        }
     }
 }
 
-/// Runs one request and commits to what came out.
+/// Takes the first job and those that may run with it. Their number is a power of two: networks are opened for each number,
+/// which takes time and memory.
+fn next(at_hand: &mut Vec<Job>, batch: u32) -> Vec<Job> {
+    let with_first = |job: &Job| {
+        let first = &at_hand[0];
+        job.model_id == first.model_id && alike(&job.body, &first.body)
+    };
+    let mut places: Vec<usize> = (1..at_hand.len()).filter(|&at| with_first(&at_hand[at])).collect();
+    let count = (places.len() + 1).min(batch as usize).max(1);
+    places.truncate((1 << count.ilog2()) - 1);
+    // From behind, so that the other places stay as they are.
+    let mut taken: Vec<Job> = places.iter().rev().map(|&at| at_hand.remove(at)).collect();
+    taken.push(at_hand.remove(0));
+    taken.reverse();
+    taken
+}
+
+/// Runs requests, as one batch if they are alike, and commits to what came out of each. `progress` is called with the request, the
+/// steps done, and all its steps.
 ///
 /// # Errors
 /// [`WorkError`], never [`WorkError::Dead`].
 pub fn work(
     model: &mut Model,
-    body: &Body,
-    progress: &mut dyn FnMut(u32, u32) -> ControlFlow<()>,
-) -> Result<Work, WorkError> {
+    bodies: &[Body],
+    progress: &mut dyn FnMut(usize, u32, u32) -> ControlFlow<()>,
+) -> Vec<Result<Work, WorkError>> {
     let started = std::time::Instant::now();
-    let generation = model.generate(body, &[], progress).map_err(|error| match error {
+    let failed = |error| match error {
         InferenceError::Cancelled { .. } => WorkError::Cancelled,
         error @ InferenceError::TooLarge { .. } => WorkError::TooLarge(error.to_string()),
         error => WorkError::Failed(error.to_string()),
-    })?;
-    commit(&generation, started).map_err(WorkError::Failed)
+    };
+    let commit = |generation: Result<_, _>| commit(&generation.map_err(failed)?, started).map_err(WorkError::Failed);
+    model.generate_batch(bodies, progress).into_iter().map(commit).collect()
 }
 
 fn commit(generation: &Generation, started: std::time::Instant) -> Result<Work, String> {
@@ -181,4 +241,56 @@ fn commit(generation: &Generation, started: std::time::Instant) -> Result<Work, 
         states,
         elapsed: started.elapsed(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cuckoo_protocol::{body::ImageBody, manifest::Manifest};
+
+    fn job(seed: u64, steps: u32) -> Job {
+        let manifest = Manifest::parse(include_bytes!("../../../models/cuckoo-tiny/cuckoo.json")).unwrap();
+        let body = ImageBody { seed, steps, ..manifest.image_body("a tree".to_owned()).unwrap() };
+        Job {
+            model_id: manifest.model_id(),
+            body: body.into(),
+            progress: watch::channel(0).0,
+            cancelled: CancellationToken::new(),
+            reply: oneshot::channel().0,
+        }
+    }
+
+    fn seeds(jobs: &[Job]) -> Vec<u64> {
+        let seed = |job: &Job| if let Body::Image(body) = &job.body { body.seed } else { 0 };
+        jobs.iter().map(seed).collect()
+    }
+
+    #[test]
+    fn like_jobs_go_together_in_their_order_and_none_is_lost() {
+        let mut at_hand: Vec<Job> = [(0, 10), (1, 20), (2, 10), (3, 10), (4, 20), (5, 10), (6, 10)]
+            .map(|(seed, steps)| job(seed, steps))
+            .into();
+        at_hand[2].model_id = B256::ZERO;
+        // Five could go, three may, two do.
+        assert_eq!(seeds(&next(&mut at_hand, 3)), [0, 3]);
+        assert_eq!(seeds(&next(&mut at_hand, 3)), [1, 4]);
+        assert_eq!(seeds(&next(&mut at_hand, 1)), [2]);
+        assert_eq!(seeds(&next(&mut at_hand, 4)), [5, 6]);
+        assert!(at_hand.is_empty());
+    }
+
+    #[test]
+    fn the_thread_with_least_to_do_gets_the_next_job() {
+        let (one, first) = mpsc::channel();
+        let (two, second) = mpsc::channel();
+        let slots = Slots::of(vec![one, two], 2);
+        let taken: Vec<Slot> = (0..4).map(|_| slots.take().unwrap()).collect();
+        assert!(slots.take().is_none());
+        for slot in &taken {
+            slot.start(job(0, 1)).unwrap();
+        }
+        assert_eq!((first.try_iter().count(), second.try_iter().count()), (2, 2));
+        drop(taken);
+        assert!(slots.take().is_some());
+    }
 }

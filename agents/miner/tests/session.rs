@@ -122,7 +122,7 @@ async fn a_lease_becomes_a_signed_result_and_a_voucher() {
     let (fake, dir) = (Fake::start().await, dir());
     let offers: Vec<_> = ["a", "b"].iter().map(|id| fake.offer(id, 5)).collect();
     let offer_hash = domain().digest(&fake.get().queue[0].offer.message);
-    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)])).await;
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
     agent.earns(&fake, 10).await;
 
     let (id, submission) = fake.get().results[0].clone();
@@ -143,7 +143,7 @@ async fn a_result_that_is_not_taken_now_is_submitted_later_even_after_a_restart(
     let (fake, dir) = (Fake::start().await, dir());
     fake.get().refuses_results = Some((503, "starting"));
     fake.offer("a", 5);
-    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)])).await;
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
     for _ in 0..500 {
         if agent.pending(&fake).await == 1 {
             break;
@@ -154,7 +154,7 @@ async fn a_result_that_is_not_taken_now_is_submitted_later_even_after_a_restart(
     agent.stop().await;
 
     fake.get().refuses_results = None;
-    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)])).await;
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
     agent.earns(&fake, 5).await;
     assert_eq!(agent.pending(&fake).await, 0);
     assert_eq!(fake.get().results.len(), 1);
@@ -167,7 +167,7 @@ async fn a_result_that_will_never_be_taken_is_dropped_and_work_goes_on() {
         let (fake, dir) = (Fake::start().await, dir());
         fake.get().refuses_results = Some(refusal);
         fake.offer("a", 5);
-        let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)])).await;
+        let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
         fake.until("claims again", |fake| fake.claims >= 2).await;
         assert_eq!(agent.pending(&fake).await, 0, "{refusal:?}");
         agent.stop().await;
@@ -177,7 +177,7 @@ async fn a_result_that_will_never_be_taken_is_dropped_and_work_goes_on() {
 #[tokio::test]
 async fn a_coordinator_that_restarts_gets_a_new_login_and_the_result() {
     let (fake, dir) = (Fake::start().await, dir());
-    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.3)])).await;
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.3)], 1)).await;
     fake.offer("a", 5);
     fake.until("takes it", |fake| fake.queue.is_empty()).await;
     fake.get().forgets_sessions = true;
@@ -191,7 +191,7 @@ async fn work_that_nobody_waits_for_is_ended_and_the_slot_is_free_again() {
     let (fake, dir) = (Fake::start().await, dir());
     fake.get().lease_over = true;
     fake.offer("long", 5);
-    let slots = Slots::of(vec![artist(60.0)]);
+    let slots = Slots::of(vec![artist(60.0)], 1);
     let agent = Agent::start(&fake, dir.path(), slots.clone()).await;
     fake.until("a sign of life", |fake| !fake.events.is_empty()).await;
     tokio::time::timeout(Duration::from_secs(8), slots.wait()).await.expect("the slot is free again");
@@ -205,7 +205,7 @@ async fn work_that_nobody_waits_for_is_ended_and_the_slot_is_free_again() {
 #[tokio::test]
 async fn leases_that_cannot_be_worked_on_are_declined_with_the_reason() {
     let (fake, dir) = (Fake::start().await, dir());
-    let slots = Slots::of(vec![artist(0.01)]);
+    let slots = Slots::of(vec![artist(0.01)], 1);
     let agent = Agent::start(&fake, dir.path(), slots.clone()).await;
     fake.until("claims", |fake| fake.claims >= 1).await;
     // Another coordinator's lease takes the only slot while this claim is parked.
@@ -231,7 +231,7 @@ async fn a_coordinator_that_does_not_pay_gets_no_more_work() {
     fake.get().underpays = true;
     fake.offer("a", 5);
     fake.offer("b", 5);
-    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)])).await;
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
     fake.until("submits", |fake| !fake.results.is_empty()).await;
     tokio::time::sleep(Duration::from_millis(2500)).await;
     assert_eq!(fake.get().results.len(), 1);
@@ -239,7 +239,7 @@ async fn a_coordinator_that_does_not_pay_gets_no_more_work() {
     agent.stop().await;
 
     // Not after a restart either, until it signs for what it owes.
-    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)])).await;
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
     fake.until("logs in again", |fake| fake.logins.len() >= 2).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(fake.get().claims, 1);
@@ -249,7 +249,7 @@ async fn a_coordinator_that_does_not_pay_gets_no_more_work() {
         let mut behaviour = fake.get();
         (behaviour.login_voucher, behaviour.owed, behaviour.underpays) = (Some(paid), U256::from(5), false);
     }
-    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)])).await;
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
     agent.earns(&fake, 10).await;
     agent.stop().await;
 }
@@ -258,7 +258,7 @@ async fn a_coordinator_that_does_not_pay_gets_no_more_work() {
 async fn a_voucher_that_binds_nobody_leaves_the_result_pending() {
     let (fake, dir) = (Fake::start().await, dir());
     fake.offer("a", 5);
-    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.3)])).await;
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.3)], 1)).await;
     fake.until("takes it", |fake| fake.queue.is_empty()).await;
     fake.get().node = PrivateKeySigner::random();
     fake.until("submits", |fake| !fake.results.is_empty()).await;
@@ -271,7 +271,7 @@ async fn a_voucher_that_binds_nobody_leaves_the_result_pending() {
 async fn stopping_finishes_and_submits_what_is_in_work() {
     let (fake, dir) = (Fake::start().await, dir());
     fake.offer("a", 5);
-    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.8)])).await;
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.8)], 1)).await;
     fake.until("takes it", |fake| fake.queue.is_empty()).await;
     fake.offer("b", 5);
     agent.stop().await;
@@ -283,7 +283,7 @@ async fn stopping_finishes_and_submits_what_is_in_work() {
 async fn what_takes_too_long_is_given_back_when_stopping() {
     let (fake, dir) = (Fake::start().await, dir());
     fake.offer("long", 5);
-    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(60.0)])).await;
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(60.0)], 1)).await;
     fake.until("takes it", |fake| fake.queue.is_empty()).await;
     agent.stop.cancel();
     agent.workshop.abandon.cancel();
@@ -298,7 +298,7 @@ async fn a_dead_thread_stops_the_agent_and_gives_the_lease_back() {
     fake.offer("a", 5);
     let (dead, queue) = mpsc::channel();
     drop(queue);
-    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![dead])).await;
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![dead], 1)).await;
     tokio::time::timeout(Duration::from_secs(5), agent.workshop.broken.cancelled()).await.expect("the agent stops");
     fake.until("gives it back", |fake| !fake.declined.is_empty()).await;
     agent.stop().await;
@@ -309,7 +309,7 @@ async fn when_traces_take_too_much_space_nothing_more_is_claimed() {
     let (fake, dir) = (Fake::start().await, dir());
     fake.offer("a", 5);
     fake.offer("b", 5);
-    let agent = Agent::start_with(&fake, dir.path(), Slots::of(vec![artist(0.01)]), 0).await;
+    let agent = Agent::start_with(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1), 0).await;
     agent.earns(&fake, 5).await;
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert_eq!(fake.get().claims, 1);
@@ -320,7 +320,7 @@ async fn when_traces_take_too_much_space_nothing_more_is_claimed() {
 #[tokio::test]
 async fn a_result_that_cannot_be_kept_is_given_back() {
     let (fake, dir) = (Fake::start().await, dir());
-    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)])).await;
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
     std::fs::remove_dir_all(dir.path().join("traces")).unwrap();
     fake.offer("a", 5);
     fake.until("gives it back", |fake| !fake.declined.is_empty()).await;
@@ -332,7 +332,7 @@ async fn a_result_that_cannot_be_kept_is_given_back() {
 async fn stopping_submits_also_to_a_coordinator_that_forgot_the_session() {
     let (fake, dir) = (Fake::start().await, dir());
     fake.offer("a", 5);
-    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.6)])).await;
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.6)], 1)).await;
     fake.until("takes it", |fake| fake.queue.is_empty()).await;
     fake.get().forgets_sessions = true;
     agent.stop().await;

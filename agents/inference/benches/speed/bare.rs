@@ -27,7 +27,7 @@ pub struct Bare {
 impl Bare {
     /// Opens the package's networks for requests like `body`, which must be guided.
     pub fn open(package: &Package, threads: usize, body: &Body) -> Result<Self> {
-        let tokens = Tokenizer::load(package)?.length() as i64;
+        let tokens = Tokenizer::load(package, "tokenizer")?.length() as i64;
         let open = |part: &str, sizes: &[(&str, i64)]| {
             Network::open(package, part, threads, sizes).with_context(|| format!("{part} cannot be opened"))
         };

@@ -63,7 +63,8 @@ fn main() -> Result<()> {
     if let Some(python) = &options.python {
         beside_python(&options, python, &package, &mut model, &picture)?;
     }
-    checking(&options, &mut model, &body)?;
+    batches(&options, &mut model, &picture)?;
+    checking(&options, &package, &mut model, &body)?;
     warm_start(&options, &mut model, &body)
 }
 
@@ -121,21 +122,58 @@ fn beside_python(
     Ok(())
 }
 
-/// All transitions of a trace checked, beside generating it.
-fn checking(options: &Options, model: &mut Model, body: &Body) -> Result<()> {
+/// Pictures drawn together, beside as many drawn one after the other.
+fn batches(options: &Options, model: &mut Model, picture: &ImageBody) -> Result<()> {
+    let bodies =
+        |count: u64| -> Vec<Body> { (0..count).map(|seed| ImageBody { seed, ..picture.clone() }.into()).collect() };
+    for (count, name) in [(2, "2 pictures as a batch"), (4, "4 pictures as a batch")] {
+        let bodies = bodies(count);
+        // Opens the sessions of this size.
+        together(model, &bodies)?;
+        let mut rounds = Rounds::default();
+        for _ in 0..options.rounds.div_ceil(2) {
+            rounds.time("one by one", || bodies.iter().try_for_each(|body| draw(model, body).map(drop)))?;
+            rounds.time("together", || together(model, &bodies))?;
+        }
+        rounds.figure(name, "ms a batch", "together", "one by one").print();
+    }
+    Ok(())
+}
+
+fn together(model: &mut Model, bodies: &[Body]) -> Result<()> {
+    for result in model.generate_batch(bodies, &mut |_, _, _| ControlFlow::Continue(())) {
+        result?;
+    }
+    Ok(())
+}
+
+/// All transitions of a trace checked, beside generating it, with the same threads; then with two threads that share each operator,
+/// or the transitions.
+fn checking(options: &Options, package: &Package, model: &mut Model, body: &Body) -> Result<()> {
     let generation = draw(model, body)?;
     let transitions = transitions(&generation)?;
+    let mut two = Model::load(package, &Device::Cpu { threads: 2 })?;
+    check(&mut two, body, &transitions)?;
     let mut rounds = Rounds::default();
     for _ in 0..options.rounds {
         rounds.time("generate", || draw(model, body).map(drop))?;
-        rounds.time("check", || {
-            let deviations = model.check(body, &transitions)?;
-            let honest = deviations.iter().all(|deviation| deviation.within(&model.manifest().tolerance));
-            ensure!(honest, "an honest trace does not pass");
-            Ok(())
-        })?;
+        rounds.time("check", || check(model, body, &transitions))?;
+        rounds.time("generate, 2 threads", || draw(&mut two, body).map(drop))?;
+        rounds.time("check, 2 threads", || check(&mut two, body, &transitions))?;
     }
-    rounds.figure("checking a trace beside generating it", "ms a trace", "check", "generate").print();
+    let unit = "ms a trace";
+    rounds.figure("checking a trace beside generating it", unit, "check", "generate").print();
+    let name = "checking a trace beside generating it, 2 threads each";
+    rounds.figure(name, unit, "check, 2 threads", "generate, 2 threads").print();
+    let name = "checking a trace with 2 threads beside generating it with 1";
+    rounds.figure(name, unit, "check, 2 threads", "generate").print();
+    Ok(())
+}
+
+fn check(model: &mut Model, body: &Body, transitions: &[Transition<'_>]) -> Result<()> {
+    let deviations = model.check(body, transitions)?;
+    let honest = deviations.iter().all(|deviation| deviation.within(&model.manifest().tolerance));
+    ensure!(honest, "an honest trace does not pass");
     Ok(())
 }
 

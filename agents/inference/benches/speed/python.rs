@@ -37,7 +37,7 @@ impl Python {
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("{} does not start: see `make bench`", python.display()))?;
-        let tokenizer = Tokenizer::load(package)?;
+        let tokenizer = Tokenizer::load(package, "tokenizer")?;
         let request = json!({
             "tokens": [tokenizer.encode(&body.negative_prompt)?, tokenizer.encode(&body.prompt)?],
             "latents": first.tensors()[0],

@@ -29,6 +29,14 @@ pub trait Program: Send {
     /// [`InferenceError`] if the request cannot be run.
     fn open<'a>(&'a mut self, body: &Body) -> Result<Box<dyn Run + 'a>, InferenceError>;
 
+    /// Opens the program for requests that it may run as one batch (see [`crate::alike`]); None if it runs them one by one.
+    ///
+    /// # Errors
+    /// [`InferenceError`] if a request cannot be run.
+    fn open_batch<'a>(&'a mut self, _: &[Body]) -> Result<Option<Box<dyn Batch + 'a>>, InferenceError> {
+        Ok(None)
+    }
+
     /// Gives back the memory that the networks hold, all that can be had again.
     fn close(&mut self);
 }
@@ -56,6 +64,27 @@ pub trait Run {
     /// # Errors
     /// [`InferenceError`], also for a state of another size.
     fn finish(&mut self, state: &State) -> Result<Output, InferenceError>;
+}
+
+/// A program opened for several requests at once, whose steps it runs together.
+pub trait Batch {
+    /// The first state of each request.
+    ///
+    /// # Errors
+    /// [`InferenceError`].
+    fn init(&mut self) -> Result<Vec<State>, InferenceError>;
+
+    /// Step `k` of each request, from the states before it.
+    ///
+    /// # Errors
+    /// [`InferenceError`], also for a state of another size or a `k` past the last step.
+    fn step(&mut self, k: u32, states: &[State]) -> Result<Vec<State>, InferenceError>;
+
+    /// The output of a request (from 0), of its last state.
+    ///
+    /// # Errors
+    /// [`InferenceError`], also for a state of another size.
+    fn finish(&mut self, request: usize, state: &State) -> Result<Output, InferenceError>;
 }
 
 /// The programs' names.

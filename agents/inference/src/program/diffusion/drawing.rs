@@ -1,10 +1,16 @@
 //! A request being drawn.
 
-use super::{Diffusion, UNET, guidance::Guidance, picture, text::Conditioning};
+use super::{
+    Diffusion, UNET,
+    config::Settings,
+    guidance::{self, Guidance},
+    picture,
+    text::Conditioning,
+};
 use crate::{
     error::InferenceError,
     image::Image,
-    network::{Input, Values},
+    network::{Input, Network, Values},
     noise,
     output::Output,
     program::Run,
@@ -16,11 +22,16 @@ use ort::value::TensorElementType;
 use std::borrow::Cow;
 
 /// A request being drawn.
+pub(super) struct Drawing<'a> {
+    model: &'a mut Diffusion,
+    plan: Plan,
+}
+
+/// What a request's steps need besides the networks.
 ///
 /// State k is the latents, and what a step leaves to the next where the scheduler needs that; the noise that goes into it is
 /// that of stream k. Of a request with an input picture, state 0 is the picture, and step 0 encodes it.
-pub(super) struct Drawing<'a> {
-    model: &'a mut Diffusion,
+pub(super) struct Plan {
     scheduler: Scheduler,
     guidance: Guidance,
     seed: u64,
@@ -36,18 +47,20 @@ pub(super) struct Drawing<'a> {
     conditioning: Conditioning,
 }
 
-impl<'a> Drawing<'a> {
+/// A request's step: the request, the number of the step, the state before it.
+pub(super) type Row<'r> = (&'r Plan, u32, &'r State);
+
+impl Plan {
     pub(super) fn new(
-        model: &'a mut Diffusion,
+        settings: &Settings,
         body: &ImageBody,
         scheduler: Scheduler,
         guidance: Guidance,
         conditioning: Conditioning,
     ) -> Self {
-        let scale = model.settings.scale;
-        let shape = [model.settings.channels, (body.height / scale) as usize, (body.width / scale) as usize];
+        let scale = settings.scale;
+        let shape = [settings.channels, (body.height / scale) as usize, (body.width / scale) as usize];
         Self {
-            model,
             scheduler,
             guidance,
             seed: body.seed,
@@ -57,6 +70,10 @@ impl<'a> Drawing<'a> {
             picture: body.strength.is_some(),
             conditioning,
         }
+    }
+
+    pub(super) fn conditioning(&self) -> &Conditioning {
+        &self.conditioning
     }
 
     fn latents_length(&self) -> usize {
@@ -75,25 +92,12 @@ impl<'a> Drawing<'a> {
         State::new(tensors)
     }
 
-    /// The first step of a request with an input picture: encoded, with as much noise as the strength says.
-    fn encode(&mut self, state: &State) -> Result<State, InferenceError> {
-        let missing = || InferenceError::unfit("cuckoo.json", "its limits allow no input picture");
-        let encoder = self.model.vae_encoder.as_mut().ok_or_else(missing)?;
-        let planes = picture::planes(state.tensors().first().map(Vec::as_slice).unwrap_or_default());
-        let factor = self.model.settings.factor;
-        let mean = encoder.mean(planes, self.size, self.shape)?;
-        let latents: Vec<f32> = mean.iter().map(|value| factor * value).collect();
-        let noise = noise::normals(self.seed, 1, latents.len());
-        Ok(self.start(self.scheduler.noised(&latents, &noise)))
-    }
-}
-
-impl Run for Drawing<'_> {
-    fn lengths(&self, k: u32) -> Vec<usize> {
+    pub(super) fn lengths(&self, k: u32) -> Vec<usize> {
         if self.picture && k == 0 { vec![self.pixels()] } else { vec![self.latents_length(); self.tensors] }
     }
 
-    fn init(&mut self, blob: &[u8]) -> Result<State, InferenceError> {
+    /// The first state. `blob` holds the input picture.
+    pub(super) fn init(&self, blob: &[u8]) -> Result<State, InferenceError> {
         let expected = if self.picture { 3 * self.pixels() } else { 0 };
         if blob.len() != expected {
             return Err(InferenceError::Blob { expected, found: blob.len() });
@@ -106,42 +110,38 @@ impl Run for Drawing<'_> {
         Ok(self.start(normals.iter().map(|value| value * scale).collect()))
     }
 
-    fn step(&mut self, k: u32, state: &State) -> Result<State, InferenceError> {
-        state.expect(&self.lengths(k))?;
+    /// The step's number among those that are drawn, None for the one that encodes the input picture, and the timestep that the
+    /// denoiser is told.
+    fn timestep(&self, k: u32) -> Result<Option<(usize, f32)>, InferenceError> {
         let encoded = u32::from(self.picture);
-        let Some(drawn) = k.checked_sub(encoded).map(|drawn| drawn as usize) else { return self.encode(state) };
+        let Some(drawn) = k.checked_sub(encoded).map(|drawn| drawn as usize) else { return Ok(None) };
         let timesteps = self.scheduler.timesteps();
         let last = (timesteps.len() as u32 + encoded).saturating_sub(1);
         let &timestep = timesteps.get(drawn).ok_or(InferenceError::Step { step: k, last })?;
-
-        let latents = state.tensors().first().map(Vec::as_slice).unwrap_or_default();
-        let [channels, height, width] = self.shape;
-        let batch = self.conditioning.batch();
-        let shape = [batch, channels, height, width];
-        let input = self.scheduler.input(drawn, latents);
-        let (time_shape, time) = time(self.model.unet.input("timestep")?, timestep)?;
-        let mut feeds = self.conditioning.feeds();
-        feeds.extend(self.guidance.feed(batch));
-        feeds.push(("sample", shape.to_vec(), Values::F32(Cow::Owned(input.repeat(batch)))));
-        feeds.push(("timestep", time_shape, time));
-        let mut output = self.model.unet.run(&feeds, &shape)?;
-        if batch == 2 {
-            let with_prompt = output.split_off(latents.len());
-            output = self.guidance.lead(&output, &with_prompt);
-        }
-        let added = self.scheduler.adds_noise(drawn);
-        let noise = if added { noise::normals(self.seed, u64::from(k) + 1, latents.len()) } else { vec![] };
-        Ok(State::new(self.scheduler.step(drawn, state.tensors(), &output, &noise)))
+        Ok(Some((drawn, timestep)))
     }
 
-    fn finish(&mut self, state: &State) -> Result<Output, InferenceError> {
+    /// The first step of a request with an input picture: encoded, with as much noise as the strength says.
+    fn encode(&self, model: &mut Diffusion, state: &State) -> Result<State, InferenceError> {
+        let missing = || InferenceError::unfit("cuckoo.json", "its limits allow no input picture");
+        let encoder = model.vae_encoder.as_mut().ok_or_else(missing)?;
+        let planes = picture::planes(state.tensors().first().map(Vec::as_slice).unwrap_or_default());
+        let factor = model.settings.factor;
+        let mean = encoder.mean(planes, self.size, self.shape)?;
+        let latents: Vec<f32> = mean.iter().map(|value| factor * value).collect();
+        let noise = noise::normals(self.seed, 1, latents.len());
+        Ok(self.start(self.scheduler.noised(&latents, &noise)))
+    }
+
+    /// The picture of the last state.
+    pub(super) fn finish(&self, model: &mut Diffusion, state: &State) -> Result<Output, InferenceError> {
         state.expect(&vec![self.latents_length(); self.tensors])?;
-        let factor = self.model.settings.factor;
+        let factor = model.settings.factor;
         let scaled: Vec<f32> = state.tensors().iter().take(1).flatten().map(|value| value / factor).collect();
         let [channels, rows, columns] = self.shape;
         let feed = ("latent_sample", vec![1, channels, rows, columns], Values::F32(Cow::Owned(scaled)));
         let [width, height] = self.size;
-        let pixels = self.model.vae_decoder.run(&[feed], &[1, 3, height as usize, width as usize])?;
+        let pixels = model.vae_decoder.run(&[feed], &[1, 3, height as usize, width as usize])?;
         if !pixels.iter().all(|value| value.is_finite()) {
             return Err(InferenceError::NonFinite { what: "the picture".into() });
         }
@@ -151,6 +151,85 @@ impl Run for Drawing<'_> {
         let rgb = (0..plane).flat_map(|at| [0, 1, 2].map(|channel| byte(pixels[channel * plane + at]))).collect();
         Ok(Output::Image(Image { width, height, rgb }))
     }
+}
+
+impl<'a> Drawing<'a> {
+    pub(super) fn new(model: &'a mut Diffusion, plan: Plan) -> Self {
+        Self { model, plan }
+    }
+}
+
+impl Run for Drawing<'_> {
+    fn lengths(&self, k: u32) -> Vec<usize> {
+        self.plan.lengths(k)
+    }
+
+    fn init(&mut self, blob: &[u8]) -> Result<State, InferenceError> {
+        self.plan.init(blob)
+    }
+
+    fn step(&mut self, k: u32, state: &State) -> Result<State, InferenceError> {
+        state.expect(&self.plan.lengths(k))?;
+        if self.plan.timestep(k)?.is_none() {
+            return self.plan.encode(self.model, state);
+        }
+        let mut states = denoise(&mut self.model.unet, &self.plan.conditioning, &[(&self.plan, k, state)])?;
+        states.pop().ok_or_else(|| InferenceError::unfit(UNET, "it gave no output"))
+    }
+
+    fn finish(&mut self, state: &State) -> Result<Output, InferenceError> {
+        self.plan.finish(self.model, state)
+    }
+}
+
+/// Runs a step of each of the rows as one batch. The rows are alike in size, timestep and number of prompts, and `conditioning`
+/// is that of all of them.
+pub(super) fn denoise(
+    unet: &mut Network,
+    conditioning: &Conditioning,
+    rows: &[Row<'_>],
+) -> Result<Vec<State>, InferenceError> {
+    let unlike = || InferenceError::unfit(UNET, "these steps are none of one batch");
+    let &(first, k, _) = rows.first().ok_or_else(unlike)?;
+    let (_, timestep) = first.timestep(k)?.ok_or_else(unlike)?;
+    let [channels, height, width] = first.shape;
+    let (length, prompts) = (first.latents_length(), first.conditioning.batch());
+    let batch = conditioning.batch();
+    let mut sample = Vec::with_capacity(batch * length);
+    let mut told = Vec::new();
+    let mut drawn = Vec::with_capacity(rows.len());
+    for &(plan, k, state) in rows {
+        state.expect(&plan.lengths(k))?;
+        let (step, time) = plan.timestep(k)?.ok_or_else(unlike)?;
+        if plan.shape != first.shape || plan.conditioning.batch() != prompts || time != timestep {
+            return Err(unlike());
+        }
+        let latents = state.tensors().first().map(Vec::as_slice).unwrap_or_default();
+        let input = plan.scheduler.input(step, latents);
+        for _ in 0..prompts {
+            sample.extend_from_slice(&input);
+            told.extend_from_slice(plan.guidance.told());
+        }
+        drawn.push(step);
+    }
+    let shape = [batch, channels, height, width];
+    let (time_shape, time) = time(unet.input("timestep")?, timestep)?;
+    let mut feeds = conditioning.feeds();
+    if !told.is_empty() {
+        feeds.push((guidance::INPUT, vec![batch, told.len() / batch], Values::F32(Cow::Owned(told))));
+    }
+    feeds.push(("sample", shape.to_vec(), Values::F32(Cow::Owned(sample))));
+    feeds.push(("timestep", time_shape, time));
+    let output = unet.run(&feeds, &shape)?;
+    let outputs = output.chunks_exact(prompts * length);
+    let after = |((&(plan, k, state), &step), output): ((&Row<'_>, &usize), &[f32])| {
+        let (without, with) = output.split_at(output.len() - length);
+        let led = if without.is_empty() { with.to_vec() } else { plan.guidance.lead(without, with) };
+        let noise =
+            if plan.scheduler.adds_noise(step) { noise::normals(plan.seed, u64::from(k) + 1, length) } else { vec![] };
+        State::new(plan.scheduler.step(step, state.tensors(), &led, &noise))
+    };
+    Ok(rows.iter().zip(&drawn).zip(outputs).map(after).collect())
 }
 
 /// A timestep in the rank and type that the input takes: exports differ in both.

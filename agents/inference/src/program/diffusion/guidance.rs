@@ -1,8 +1,5 @@
 //! How strongly the prompt guides the drawing.
 
-use crate::network::{Feed, Values};
-use std::borrow::Cow;
-
 /// The denoiser's input for guidance that was distilled into it.
 pub(super) const INPUT: &str = "timestep_cond";
 
@@ -25,10 +22,12 @@ impl Guidance {
         matches!(self, Self::Scale(scale) if *scale > 1.0)
     }
 
-    /// What goes into the denoiser for a batch.
-    pub(super) fn feed(&self, batch: usize) -> Option<Feed<'_>> {
-        let Self::Embedding(embedding) = self else { return None };
-        Some((INPUT, vec![batch, embedding.len()], Values::F32(Cow::Owned(embedding.repeat(batch)))))
+    /// The numbers that the denoiser is told it with; empty if it is not.
+    pub(super) fn told(&self) -> &[f32] {
+        match self {
+            Self::Scale(_) => &[],
+            Self::Embedding(embedding) => embedding,
+        }
     }
 
     /// From what is made of the latents without the prompt, past what is made with it.

@@ -3,6 +3,7 @@
 //! Where the manifest allows it, a request may come with an input picture that is drawn anew in part: the same networks draw
 //! it, so it is no program of its own.
 
+mod batch;
 mod config;
 mod drawing;
 mod guidance;
@@ -12,7 +13,7 @@ mod text;
 
 pub(crate) use stock::stock;
 
-use super::{Program, Run};
+use super::{Batch, Program, Run};
 use crate::{
     error::InferenceError,
     network::Network,
@@ -20,12 +21,13 @@ use crate::{
     runtime::{Device, Placement},
     scheduler::Scheduler,
 };
+use batch::Together;
 use config::Settings;
 use cuckoo_protocol::{
     body::Body,
     manifest::{Defaults, Limits},
 };
-use drawing::Drawing;
+use drawing::{Drawing, Plan};
 use guidance::Guidance;
 use picture::Encoder;
 use text::Text;
@@ -78,6 +80,27 @@ pub(super) fn load(package: &Package, device: &Device) -> Result<Box<dyn Program
 
 impl Program for Diffusion {
     fn open<'a>(&'a mut self, body: &Body) -> Result<Box<dyn Run + 'a>, InferenceError> {
+        let plan = self.plan(body)?;
+        Ok(Box::new(Drawing::new(self, plan)))
+    }
+
+    fn open_batch<'a>(&'a mut self, bodies: &[Body]) -> Result<Option<Box<dyn Batch + 'a>>, InferenceError> {
+        let plans = bodies.iter().map(|body| self.plan(body)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Some(Box::new(Together::new(self, plans))))
+    }
+
+    fn close(&mut self) {
+        self.text.close();
+        self.unet.close();
+        self.vae_decoder.close();
+        if let Some(encoder) = &mut self.vae_encoder {
+            encoder.close();
+        }
+    }
+}
+
+impl Diffusion {
+    fn plan(&mut self, body: &Body) -> Result<Plan, InferenceError> {
         let Body::Image(body) = body else {
             return Err(InferenceError::unfit("diffusion", format!("it does not make {}", body.kind())));
         };
@@ -95,15 +118,6 @@ impl Program for Diffusion {
         // As diffusers does it: without guidance, the negative prompt plays no part.
         let negative = guidance.leads_away().then_some(body.negative_prompt.as_str());
         let conditioning = self.text.encode(&body.prompt, negative, [body.width, body.height])?;
-        Ok(Box::new(Drawing::new(self, body, scheduler, guidance, conditioning)))
-    }
-
-    fn close(&mut self) {
-        self.text.close();
-        self.unet.close();
-        self.vae_decoder.close();
-        if let Some(encoder) = &mut self.vae_encoder {
-            encoder.close();
-        }
+        Ok(Plan::new(&self.settings, body, scheduler, guidance, conditioning))
     }
 }

@@ -197,6 +197,19 @@ impl Conditioning {
         self.batch
     }
 
+    /// That of several requests in one batch, one after the other.
+    pub(super) fn together(each: &[&Self]) -> Self {
+        let join = |values: &dyn Fn(&Self) -> Option<&Arc<[f32]>>| -> Arc<[f32]> {
+            each.iter().filter_map(|one| values(one)).flat_map(|values| values.iter()).copied().collect()
+        };
+        let added = each.iter().any(|one| one.added.is_some()).then(|| AddedInputs {
+            text_embeds: join(&|one| one.added.as_ref().map(|added| &added.text_embeds)),
+            time_ids: join(&|one| one.added.as_ref().map(|added| &added.time_ids)),
+        });
+        let tokens = each.first().map_or(0, |one| one.tokens);
+        Self { batch: each.iter().map(|one| one.batch).sum(), tokens, states: join(&|one| Some(&one.states)), added }
+    }
+
     /// What goes into the denoiser.
     pub(super) fn feeds(&self) -> Vec<Feed<'_>> {
         let mut feeds = vec![feed("encoder_hidden_states", &[self.batch, self.tokens], &self.states)];
