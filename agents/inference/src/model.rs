@@ -199,7 +199,8 @@ impl Model {
         if transitions.len() > 1
             && let Some(Some(crew)) = &mut self.crew
         {
-            let check = |run: &mut Box<dyn Run + '_>, at: usize| Ok(measure(&mut **run, &transitions[at])?.deviation(floor));
+            let check =
+                |run: &mut Box<dyn Run + '_>, at: usize| Ok(measure(&mut **run, &transitions[at])?.deviation(floor));
             return crew.share(transitions.len(), |program| program.open(body), check);
         }
         let mut run = self.open(body)?;

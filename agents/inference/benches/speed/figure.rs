@@ -34,22 +34,28 @@ impl Rounds {
         self.0.entry(arm).or_default().push(seconds);
     }
 
-    /// The arm's milliseconds beside the baseline's.
-    pub fn figure(&self, name: impl Into<String>, unit: &'static str, arm: &str, baseline: &str) -> Figure {
-        let (arm, baseline) = (&self.0[arm], &self.0[baseline]);
+    /// The arm's milliseconds beside the baseline's, if both were run.
+    pub fn figure(&self, name: impl Into<String>, unit: &'static str, arm: &str, baseline: &str) -> Option<Figure> {
+        let (arm, baseline) = (self.0.get(arm)?, self.0.get(baseline)?);
         let ratios = arm.iter().zip(baseline).map(|(a, b)| a / b);
         let milliseconds = |seconds: &[f64]| median(seconds.iter().map(|s| s * 1e3));
-        Figure {
-            name: name.into(),
-            value: milliseconds(arm),
-            unit,
-            baseline: milliseconds(baseline),
-            ratio: median(ratios),
-        }
+        let (value, baseline, ratio) = (milliseconds(arm), milliseconds(baseline), median(ratios));
+        Some(Figure { name: name.into(), value, unit, baseline, ratio })
     }
 }
 
+#[allow(dead_code, reason = "each benchmark uses its part")]
 impl Figure {
+    /// The median.
+    pub fn value(&self) -> f64 {
+        self.value
+    }
+
+    /// Value over baseline.
+    pub fn ratio(&self) -> f64 {
+        self.ratio
+    }
+
     /// The same as a rate.
     pub fn per_second(self) -> Self {
         let rate = |milliseconds: f64| 1e3 / milliseconds;
@@ -57,10 +63,10 @@ impl Figure {
     }
 
     /// Rounded to four digits, as one JSON line.
-    pub fn print(self) {
+    pub fn print(&self) {
         let round = |value: f64| format!("{value:.3e}").parse().unwrap_or(value);
-        let rounded =
-            Self { value: round(self.value), baseline: round(self.baseline), ratio: round(self.ratio), ..self };
+        let (value, baseline, ratio) = (round(self.value), round(self.baseline), round(self.ratio));
+        let rounded = Self { name: self.name.clone(), value, unit: self.unit, baseline, ratio };
         println!("{}", serde_json::to_string(&rounded).unwrap_or_default());
     }
 }

@@ -12,7 +12,7 @@ use bare::Bare;
 use clap::Parser;
 use cuckoo_inference::{Device, Generation, Model, Package, Transition, runtime};
 use cuckoo_protocol::body::{Body, ImageBody};
-use figure::Rounds;
+use figure::{Figure, Rounds};
 use python::Python;
 use std::{
     ops::ControlFlow,
@@ -89,8 +89,14 @@ fn overhead(options: &Options, package: &Package, model: &mut Model, body: &Body
         rounds.time("generate", || draw(model, body).map(drop))?;
         rounds.time("commit", || commit(&draw(model, body)?))?;
     }
-    rounds.figure("generate over bare session calls", "ms a picture", "generate", "bare").print();
-    rounds.figure("generate and commit over bare session calls", "ms a picture", "commit", "bare").print();
+    rounds
+        .figure("generate over bare session calls", "ms a picture", "generate", "bare")
+        .iter()
+        .for_each(Figure::print);
+    rounds
+        .figure("generate and commit over bare session calls", "ms a picture", "commit", "bare")
+        .iter()
+        .for_each(Figure::print);
     Ok(())
 }
 
@@ -118,7 +124,11 @@ fn beside_python(
         rounds.add("python", child.draw()?.0);
         rounds.time("rust", || draw(model, body).map(drop))?;
     }
-    rounds.figure("pictures beside Python's onnxruntime", "pictures/s", "rust", "python").per_second().print();
+    rounds
+        .figure("pictures beside Python's onnxruntime", "pictures/s", "rust", "python")
+        .map(Figure::per_second)
+        .iter()
+        .for_each(Figure::print);
     Ok(())
 }
 
@@ -135,7 +145,7 @@ fn batches(options: &Options, model: &mut Model, picture: &ImageBody) -> Result<
             rounds.time("one by one", || bodies.iter().try_for_each(|body| draw(model, body).map(drop)))?;
             rounds.time("together", || together(model, &bodies))?;
         }
-        rounds.figure(name, "ms a batch", "together", "one by one").print();
+        rounds.figure(name, "ms a batch", "together", "one by one").iter().for_each(Figure::print);
     }
     Ok(())
 }
@@ -162,11 +172,11 @@ fn checking(options: &Options, package: &Package, model: &mut Model, body: &Body
         rounds.time("check, 2 threads", || check(&mut two, body, &transitions))?;
     }
     let unit = "ms a trace";
-    rounds.figure("checking a trace beside generating it", unit, "check", "generate").print();
+    rounds.figure("checking a trace beside generating it", unit, "check", "generate").iter().for_each(Figure::print);
     let name = "checking a trace beside generating it, 2 threads each";
-    rounds.figure(name, unit, "check, 2 threads", "generate, 2 threads").print();
+    rounds.figure(name, unit, "check, 2 threads", "generate, 2 threads").iter().for_each(Figure::print);
     let name = "checking a trace with 2 threads beside generating it with 1";
-    rounds.figure(name, unit, "check, 2 threads", "generate").print();
+    rounds.figure(name, unit, "check, 2 threads", "generate").iter().for_each(Figure::print);
     Ok(())
 }
 
@@ -200,6 +210,9 @@ fn warm_start(options: &Options, model: &mut Model, body: &Body) -> Result<()> {
         rounds.add("cold", String::from_utf8(output.stdout)?.trim().parse()?);
         rounds.time("warm", || commit(&draw(model, body)?))?;
     }
-    rounds.figure("first picture, model loaded beside a cold start", "ms", "warm", "cold").print();
+    rounds
+        .figure("first picture, model loaded beside a cold start", "ms", "warm", "cold")
+        .iter()
+        .for_each(Figure::print);
     Ok(())
 }

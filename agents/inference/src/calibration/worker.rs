@@ -5,7 +5,7 @@ use crate::{
     fakes::{self, FakeError, Rewrite, Trick},
     model::{Generation, Model},
     package::Package,
-    runtime::{Device, Optimisation},
+    runtime::{Device, Feeding, Optimisation},
 };
 use std::{io, ops::ControlFlow};
 use tempfile::TempDir;
@@ -47,7 +47,7 @@ pub(super) fn workers(package: &Package, other: Option<Package>) -> Vec<Worker> 
         worker("graph optimised a little", true, plain(Optimisation::Basic)),
         worker("graph optimised more", true, plain(Optimisation::Extended)),
         worker("in a batch with two others", true, rewritten(Rewrite::Batched)),
-        worker("CUDA", true, on(Device::Cuda { id: 0, memory_limit: None })),
+        worker("CUDA", true, on(Device::Cuda { id: 0, memory_limit: None, feeding: Feeding::Bound })),
         worker("half-precision products", half_is_honest, rewritten(Rewrite::Half)),
         worker("weight-only int8", false, rewritten(Rewrite::WeightOnlyInt8)),
         worker("int8", false, rewritten(Rewrite::DynamicInt8)),
