@@ -65,7 +65,7 @@ vendor/bench/.installed: tools/bench.txt
 	@touch $@
 
 bench: setup vendor/bench/.installed ## Measure the default model beside baselines of the same run; one JSON line a figure
-	@cargo bench --quiet --locked -p cuckoo-inference --bench speed -- --python vendor/bench/bin/python
+	@cargo bench --quiet --locked -p cuckoo-inference --bench speed -- --python $(CURDIR)/vendor/bench/bin/python
 
 # Where there is no GPU the tool says so and ends with 3, before anything is fetched; make itself then ends with 2, as ever.
 gpu-check: ## Compare a GPU's results and speed with the processor's, and write docs/gpu.md

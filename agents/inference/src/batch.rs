@@ -29,13 +29,18 @@ impl Model {
         bodies: &[Body],
         progress: &mut Progress<'_>,
     ) -> Vec<Result<Generation, InferenceError>> {
-        let together = bodies.len() > 1 && bodies.windows(2).all(|pair| alike(&pair[0], &pair[1]));
-        if together {
+        let like = bodies.windows(2).all(|pair| alike(&pair[0], &pair[1]));
+        if like && bodies.len() > 1 && bodies.len() < self.too_many {
             match self.together(bodies, progress) {
                 Ok(Some(results)) => return results,
-                // Whatever went wrong, alone it may go well, or it will be said of the request that it is about.
-                Err(_) => self.close(),
                 Ok(None) => {}
+                // Whatever went wrong, alone it may go well, or it will be said of the request that it is about.
+                Err(error) => {
+                    if matches!(error, InferenceError::Memory { .. }) {
+                        self.too_many = bodies.len();
+                    }
+                    self.close();
+                }
             }
         }
         let alone = |(at, body): (usize, &Body)| self.generate(body, &[], &mut |done, steps| progress(at, done, steps));

@@ -28,6 +28,8 @@ pub struct Model {
     crew: Option<Option<Crew>>,
     /// Once a picture did not fit into memory: the width and height of the largest that does, if any.
     room: Option<Option<[u32; 2]>>,
+    /// So many requests at once did not fit into memory.
+    pub(crate) too_many: usize,
 }
 
 /// What a request became: its trace and its output.
@@ -55,8 +57,15 @@ impl Model {
             ));
         }
         let program = program::load(package, device)?;
-        let mut model =
-            Self { manifest, program, package: package.clone(), device: device.clone(), crew: None, room: None };
+        let mut model = Self {
+            manifest,
+            program,
+            package: package.clone(),
+            device: device.clone(),
+            crew: None,
+            room: None,
+            too_many: usize::MAX,
+        };
         let body = model.manifest.default_body("a text".to_owned());
         let with_picture = model.manifest.body_with_picture("a text".to_owned());
         for body in [Some(body), with_picture].into_iter().flatten() {

@@ -226,6 +226,27 @@ async fn leases_that_cannot_be_worked_on_are_declined_with_the_reason() {
 }
 
 #[tokio::test]
+async fn what_the_memory_does_not_hold_is_given_back_with_the_size_that_would_and_work_goes_on() {
+    let (fake, dir) = (Fake::start().await, dir());
+    fake.offer("a", 5);
+    let (jobs, queue) = mpsc::channel::<Job>();
+    let able = artist(0.01);
+    thread::spawn(move || {
+        let refusal = "512x512 does not fit into the memory of CUDA device 0: 256x256 would.".to_owned();
+        let first = queue.recv().unwrap();
+        let _ = first.reply.send(Err(WorkError::TooLarge(refusal)));
+        queue.into_iter().try_for_each(|job| able.send(job)).unwrap();
+    });
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![jobs], 1)).await;
+    fake.until("gives it back", |fake| !fake.declined.is_empty()).await;
+    assert!(fake.get().declined[0].1.ends_with("256x256 would."), "{:?}", fake.get().declined);
+    fake.offer("b", 5);
+    fake.until("submits", |fake| fake.results.len() == 1).await;
+    assert!(!agent.workshop.broken.is_cancelled());
+    agent.stop().await;
+}
+
+#[tokio::test]
 async fn a_coordinator_that_does_not_pay_gets_no_more_work() {
     let (fake, dir) = (Fake::start().await, dir());
     fake.get().underpays = true;
