@@ -6,8 +6,8 @@
 mod audit;
 mod batch;
 pub mod calibration;
-mod draft;
 mod crew;
+mod draft;
 mod error;
 mod external;
 pub mod fakes;
@@ -26,8 +26,8 @@ mod tokenizer;
 
 pub use crate::image::Image;
 pub use audit::{Deviation, Transition};
-pub use draft::{Draft, Drafted};
 pub use batch::alike;
+pub use draft::{Draft, Drafted};
 pub use error::InferenceError;
 pub use model::{Generation, Model};
 pub use output::{Output, Vectors};

@@ -12,7 +12,7 @@ use crate::{
 };
 use alloy::primitives::B256;
 use cuckoo_protocol::{
-    body::{Body, ImageBody},
+    body::{Body, ImageBody, StyleBody},
     manifest::{Limits, Manifest},
     trace,
 };
@@ -151,25 +151,28 @@ impl Model {
 
     /// Refuses at once what did not fit before: no step of it is tried again.
     fn expect_room(&self, body: &Body) -> Result<(), InferenceError> {
-        let (Some(room), Body::Image(image)) = (self.room, body) else { return Ok(()) };
-        if room.is_some_and(|room| pixels(room) >= pixels([image.width, image.height])) {
+        let (Some(room), Some(size)) = (self.room, size(body)) else { return Ok(()) };
+        if room.is_some_and(|room| pixels(room) >= pixels(size)) {
             return Ok(());
         }
         let reason = "Found when it was tried before; restart with more memory to try again".to_owned();
-        Err(self.too_large([image.width, image.height], room, reason))
+        Err(self.too_large(size, room, reason))
     }
 
     /// Turns running out of memory into a refusal that says which size would fit, found by trying. Other errors stay.
     fn refuse(&mut self, body: &Body, error: InferenceError) -> InferenceError {
         let InferenceError::Memory { .. } = error else { return error };
         self.program.close();
-        let (Body::Image(image), Limits::Image(limits)) = (body, &self.manifest.limits) else { return error };
-        let size = [image.width, image.height];
-        let mut smaller: Vec<[u32; 2]> =
-            limits.sizes.iter().copied().filter(|other| pixels(*other) < pixels(size)).collect();
+        let sizes = match &self.manifest.limits {
+            Limits::Image(limits) => &limits.sizes,
+            Limits::Style(limits) => &limits.sizes,
+            Limits::Embedding(_) => return error,
+        };
+        let Some(size) = size(body) else { return error };
+        let mut smaller: Vec<[u32; 2]> = sizes.iter().copied().filter(|other| pixels(*other) < pixels(size)).collect();
         smaller.sort_by_key(|size| std::cmp::Reverse(pixels(*size)));
-        let room = smaller.into_iter().find(|&[width, height]| {
-            let fits = self.try_out(&ImageBody { width, height, ..image.clone() }.into()).is_ok();
+        let room = smaller.into_iter().find(|size| {
+            let fits = self.try_out(&resized(body, *size)).is_ok();
             if !fits {
                 self.program.close();
             }
@@ -235,6 +238,24 @@ impl Generation {
     /// Number of states: N + 1.
     pub fn states_count(&self) -> u32 {
         self.states.len() as u32
+    }
+}
+
+/// Width and height of the picture asked for.
+fn size(body: &Body) -> Option<[u32; 2]> {
+    match body {
+        Body::Image(body) => Some([body.width, body.height]),
+        Body::Style(body) => Some([body.width, body.height]),
+        Body::Embedding(_) => None,
+    }
+}
+
+/// The same request for a picture of another size.
+fn resized(body: &Body, [width, height]: [u32; 2]) -> Body {
+    match body {
+        Body::Image(body) => ImageBody { width, height, ..body.clone() }.into(),
+        Body::Style(body) => StyleBody { width, height, ..body.clone() }.into(),
+        Body::Embedding(_) => body.clone(),
     }
 }
 

@@ -190,9 +190,11 @@ pub(crate) fn open(
     placement: Placement,
     sizes: &BTreeMap<String, i64>,
 ) -> Result<Opened, InferenceError> {
-    // A recorded graph has no room for what runs on the CPU.
+    // A recorded graph has no room for what runs on the CPU, nor for other sizes.
     let device = &match device {
-        Device::Cuda { id, memory_limit, feeding: Feeding::Graph } if placement == Placement::Lenient => {
+        Device::Cuda { id, memory_limit, feeding: Feeding::Graph }
+            if placement == Placement::Lenient || sizes.is_empty() =>
+        {
             Device::Cuda { id: *id, memory_limit: *memory_limit, feeding: Feeding::Bound }
         }
         device => device.clone(),

@@ -52,7 +52,8 @@ enum Way {
 struct Bound {
     binding: IoBinding,
     kept: BTreeMap<&'static str, Arc<[f32]>>,
-    outputs: Vec<String>,
+    /// Names and shapes.
+    outputs: Vec<(String, Vec<usize>)>,
 }
 
 /// All values lie on the GPU where they lay at the first run, whose kernel launches are replayed.
@@ -147,14 +148,14 @@ impl Bound {
         feeds: &[Feed<'_>],
         wanted: &[Wanted<'_>],
     ) -> Result<Vec<Vec<f32>>, RunError> {
-        if !self.outputs.iter().map(String::as_str).eq(wanted.iter().map(|(name, _)| *name)) {
+        if !self.outputs.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).eq(wanted.iter().copied()) {
             self.binding.clear_outputs();
             let host = MemoryInfo::new(AllocationDevice::CPU, 0, AllocatorType::Device, MemoryType::CPUOutput)?;
             for (name, _) in wanted {
                 // Allocated in the first run, and used again in the others.
                 self.binding.bind_output_to_device(*name, &host)?;
             }
-            self.outputs = wanted.iter().map(|(name, _)| (*name).to_owned()).collect();
+            self.outputs = wanted.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec())).collect();
         }
         for (name, shape, values) in feeds {
             if !values.is_kept(name, &mut self.kept) {

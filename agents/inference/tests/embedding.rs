@@ -4,7 +4,7 @@ mod common;
 
 use common::{Copy, ONE_THREAD, fetched, floats, read_json, refused, start_runtime};
 use cuckoo_inference::{
-    Deviation, Device, Generation, InferenceError, Model, Output, Package, State, Transition, Vectors,
+    Deviation, Device, Generation, InferenceError, Model, Output, Package, State, Transition, Vectors, runtime::Feeding,
 };
 use cuckoo_protocol::{body::Body, trace};
 use serde_json::{Value, json};
@@ -144,7 +144,7 @@ fn integer_weights_are_audited_on_the_cpu_and_cost_no_stake() {
     let package = Package::open(fetched("minilm")).unwrap();
     assert!(!package.manifest().slashable());
     assert!(Package::open(common::repository("models/cuckoo-tiny")).unwrap().manifest().slashable());
-    let error = refused(Model::load(&package, &Device::Cuda { id: 0, memory_limit: None }));
+    let error = refused(Model::load(&package, &Device::Cuda { id: 0, memory_limit: None, feeding: Feeding::Bound }));
     assert!(error.to_string().contains("CPU only"), "{error}");
 }
 

@@ -235,7 +235,9 @@ async fn what_the_memory_does_not_hold_is_given_back_with_the_size_that_would_an
         let refusal = "512x512 does not fit into the memory of CUDA device 0: 256x256 would.".to_owned();
         let first = queue.recv().unwrap();
         let _ = first.reply.send(Err(WorkError::TooLarge(refusal)));
-        queue.into_iter().try_for_each(|job| able.send(job)).unwrap();
+        for job in queue {
+            able.send(job).unwrap();
+        }
     });
     let agent = Agent::start(&fake, dir.path(), Slots::of(vec![jobs], 1)).await;
     fake.until("gives it back", |fake| !fake.declined.is_empty()).await;

@@ -101,6 +101,10 @@ fn pieces(package: &Package, length: usize) -> Result<Pieces, InferenceError> {
 }
 
 impl Program for Embedding {
+    fn close(&mut self) {
+        self.network.close();
+    }
+
     fn open<'a>(&'a mut self, body: &Body) -> Result<Box<dyn Run + 'a>, InferenceError> {
         let Body::Embedding(EmbeddingBody { input, .. }) = body else {
             return Err(InferenceError::unfit("embedding", format!("it does not make {}", body.kind())));

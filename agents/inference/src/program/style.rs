@@ -66,6 +66,11 @@ pub(super) fn load(package: &Package, device: &Device) -> Result<Box<dyn Program
 }
 
 impl Program for Style {
+    fn close(&mut self) {
+        self.predictor.close();
+        self.transformer.close();
+    }
+
     fn open<'a>(&'a mut self, body: &Body) -> Result<Box<dyn Run + 'a>, InferenceError> {
         match body {
             Body::Style(body) => Ok(Box::new(Restyling { model: self, body: body.clone() })),

@@ -65,7 +65,7 @@ impl Add {
         );
         let licence = self.licence.trim();
         ensure!(!licence.is_empty(), "--licence is empty: say what the weights' licence is, as an SPDX identifier");
-        let device = device(&self.device, 0)?;
+        let device = device(&self.device, 0, None)?;
         let name = self.name.clone().map_or_else(|| folder_name(&self.dir), Ok)?;
         let draft = Draft {
             name,
