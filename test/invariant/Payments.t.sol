@@ -57,6 +57,7 @@ contract PaymentsInvariants is Test {
     }
 
     /// forge-config: default.invariant.depth = 120
+    /// forge-config: deep.invariant.depth = 128
     function invariant_payments() public view {
         _assertChannels();
         _assertBacking();

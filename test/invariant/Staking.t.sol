@@ -49,6 +49,7 @@ contract StakingInvariants is Test {
 
     /// One campaign for all of them: each name of its own would only repeat the same calls.
     /// forge-config: default.invariant.runs = 24
+    /// forge-config: deep.invariant.runs = 512
     function invariant_staking() public view {
         // Of older epochs only the end of a run tells: they are many.
         uint256 current = staking.currentEpoch();
