@@ -20,8 +20,8 @@ pub enum InferenceError {
     NotInitialised,
     /// ONNX Runtime refused the device.
     #[error(
-        "{device} cannot be used: {reason}. A CUDA device needs NVIDIA's driver, CUDA, cuDNN and the GPU build of ONNX \
-         Runtime, named in ORT_DYLIB_PATH; there is no silent fallback to the CPU"
+        "{device} cannot be used: {reason}. A CUDA device needs NVIDIA's driver, and the GPU build of ONNX Runtime with CUDA and \
+         cuDNN, which `make setup-cuda` fetches, or ORT_DYLIB_PATH names; there is no silent fallback to the CPU"
     )]
     Device {
         /// Such as `CUDA device 0`.
