@@ -94,7 +94,7 @@ fn body(offered: &Offered, request: &ImageRequest) -> Result<ImageBody, ApiError
     if let Some(size) = request.size.as_deref().filter(|size| *size != "auto") {
         let sides = size.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
         (body.width, body.height) = sides
-            .ok_or_else(|| impossible("size", format!("{size:?} is no size: write width x height, such as 64x64")))?;
+            .ok_or_else(|| impossible("size", format!("{size:?} is no size: write width x height, such as 128x128")))?;
     }
     if let Some(guidance) = &request.guidance {
         let text = match guidance {
