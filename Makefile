@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.foundry:$(PATH)
 export FOUNDRY_DISABLE_NIGHTLY_WARNING := 1
 
-.PHONY: help setup setup-cuda build demo devnet test test-contracts test-agents bench gpu-check snapshots invariants symbolic slither mutants parity lint fmt release clean
+.PHONY: help setup setup-cuda build demo devnet test test-contracts test-agents bench gpu-check snapshots invariants symbolic slither mutants guards parity lint fmt release clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -91,6 +91,9 @@ symbolic: setup vendor/analysis/.installed ## Prove with Halmos what test/symbol
 
 mutants: setup ## Break Staking, Payments and Disputes in 306 ways and see the unit tests fail (half an hour)
 	@tools/mutants --sample 102
+
+guards: setup ## Take away each guard of tools/guards and see its regression test fail (a few minutes)
+	@tools/mutants --guards
 
 # The end-to-end tests run the binaries, so those are built first.
 test-agents: build

@@ -36,12 +36,14 @@ contract CollectManyTest is BaseTest {
     }
 
     function test_skipsThoseWithNothingToCollect() public {
-        IPayments.SignedVoucher[] memory vouchers = new IPayments.SignedVoucher[](4);
+        IPayments.SignedVoucher[] memory vouchers = new IPayments.SignedVoucher[](5);
         vouchers[0] = _signed(miner, 10e18);
+        // The same again, and an older one.
         vouchers[1] = _signed(miner, 10e18);
+        vouchers[2] = _signed(miner, 9e18);
         // Nothing in this channel.
-        vouchers[2] = _signed(bob, 10e18);
-        vouchers[3] = _signed(alice, 10e18);
+        vouchers[3] = _signed(bob, 10e18);
+        vouchers[4] = _signed(alice, 10e18);
         assertEq(payments.collectMany(vouchers), 19.6e18);
         assertEq(payments.collectMany(vouchers), 0);
         assertEq(payments.collectMany(new IPayments.SignedVoucher[](0)), 0);

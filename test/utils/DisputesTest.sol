@@ -310,16 +310,21 @@ abstract contract DisputesTest is BaseTest {
         disputes.reveal(id, verdict, probe, bytes32("salt"));
     }
 
-    /// @dev All jurors that have votes vote alike.
+    /// @dev All jurors that have votes vote alike, as soon as they may.
     function _vote(bytes32 id, IDisputes.Verdict verdict) internal {
+        _vote(id, verdict, 0);
+    }
+
+    /// @param late Seconds by which they reveal later.
+    function _vote(bytes32 id, IDisputes.Verdict verdict, uint256 late) internal {
         for (uint256 i; i < JURORS; ++i) {
             if (disputes.votesOf(id, jurors[i]) != 0) _commit(id, jurors[i], verdict, PROBE);
         }
-        vm.warp(block.timestamp + COMMIT);
+        vm.warp(block.timestamp + COMMIT + late);
         for (uint256 i; i < JURORS; ++i) {
             if (disputes.votesOf(id, jurors[i]) != 0) _reveal(id, jurors[i], verdict, PROBE);
         }
-        vm.warp(block.timestamp + REVEAL);
+        vm.warp(block.timestamp + REVEAL - late);
     }
 
     /// @dev A dispute of this transition that has been answered, and whose jury is called.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 import {DisputesTest, Evidence, IDisputes} from "../../utils/DisputesTest.sol";
 
 contract AnswerTest is DisputesTest {
@@ -236,6 +237,9 @@ contract AnswerTest is DisputesTest {
     /// @notice A miner that could put two s_1 under one root, and open one for the step to it and the other for the step from it, would get
     /// away with any splice. A place holds one leaf: where the other lies, it is not s_1 of three states.
     function test_twoStatesUnderOneIndex() public {
+        // One chunk: only the trace's tree matters.
+        stateLength = 4096;
+        _makeReceipt();
         bytes memory other = _floats(9, stateLength);
         bytes32[] memory leaves = new bytes32[](4);
         for (uint256 k; k < 3; ++k) {
@@ -253,6 +257,16 @@ contract AnswerTest is DisputesTest {
             vm.expectRevert(abi.encodeWithSelector(IDisputes.InvalidProof.selector, leaves[3], result.traceRoot));
             disputes.answer(id, opening, _chunksOf(other));
         }
+        // Or as trees are whose pairs are sorted: there a proof does not say on which side its siblings are.
+        bytes32 first = Hashes.commutativeKeccak256(leaves[0], leaves[1]);
+        result.traceRoot = Hashes.commutativeKeccak256(first, Hashes.commutativeKeccak256(leaves[2], leaves[3]));
+        _sign();
+        id = _challenge(2);
+        opening.proof = new bytes32[](2);
+        (opening.proof[0], opening.proof[1]) = (leaves[2], first);
+        vm.expectRevert(abi.encodeWithSelector(IDisputes.InvalidProof.selector, leaves[3], result.traceRoot));
+        disputes.answer(id, opening, _chunksOf(other));
+
         vm.warp(block.timestamp + ANSWER);
         vm.expectEmit(address(disputes));
         emit IDisputes.FoundGuilty(id, IDisputes.Fault.NoAnswer, block.timestamp + VETO);

@@ -294,7 +294,7 @@ contract ResolveTest is DisputesTest {
         uint256 expiry = offer.expiry;
         uint256 before = cai.balanceOf(challenger);
         uint256 opened;
-        while (block.timestamp <= expiry + CHALLENGE && opened < 4) {
+        while (block.timestamp <= expiry + CHALLENGE && opened < 3) {
             bytes32 id = _challenge(opened++);
             _answer(id);
             _callJury(id);
@@ -304,10 +304,12 @@ contract ResolveTest is DisputesTest {
             _assertReleased(id);
             vm.warp(from + 1 hours);
         }
-        assertEq(opened, 4);
+        assertEq(opened, 3);
         vm.warp(expiry + CHALLENGE + 1);
+        _tryChallenge(3, abi.encodeWithSelector(IDisputes.ChallengeTooLate.selector, expiry + CHALLENGE));
+        // An offer is not prolonged by another one.
         offer.price += 1;
-        _tryChallenge(1, abi.encodeWithSelector(IDisputes.OfferMismatch.selector, result.offerHash, _offerHash()));
+        _tryChallenge(3, abi.encodeWithSelector(IDisputes.OfferMismatch.selector, result.offerHash, _offerHash()));
         assertApproxEqAbs(cai.balanceOf(miner), opened * BOND, opened * 20, "the bonds are the accused's");
         assertEq(before - cai.balanceOf(challenger), opened * (BOND + FEE));
         assertEq(staking.assetsOf(miner, miner), OWN);

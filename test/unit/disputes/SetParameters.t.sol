@@ -102,7 +102,7 @@ contract SetParametersTest is DisputesTest {
         vm.warp(block.timestamp + SEED - 10);
         _callJury(id);
         assertEq(disputes.dispute(id).deadline, block.timestamp + COMMIT);
-        _vote(id, IDisputes.Verdict.Guilty);
+        _vote(id, IDisputes.Verdict.Guilty, REVEAL - 1);
         disputes.resolve(id);
         assertEq(disputes.dispute(id).deadline, block.timestamp + VETO, "three jurors suffice");
         vm.warp(block.timestamp + VETO);
