@@ -22,7 +22,7 @@ fn parse(manifest: &Value) -> Result<Manifest, ManifestError> {
 fn the_repositorys_models_keep_their_ids() {
     let id = |json: &str| Manifest::parse(json.as_bytes()).unwrap().model_id().to_string();
     assert_eq!(id(TINY), "0x43053e8b03db81fe7121c92a01e370208b695d1754bce2600cce180516461900");
-    assert_eq!(id(ICONS), "0x4f3dca58d73c4ecbdbec4fcc61f0ccce3d8b261b76646539588f5c38a5e67dcf");
+    assert_eq!(id(ICONS), "0x572a2744a31c2d0f1ff1d4def7cd3e793c0c5d634d6ecf1f69716036e2d52c7c");
 }
 
 #[test]
