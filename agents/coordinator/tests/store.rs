@@ -119,8 +119,8 @@ async fn a_result_is_paid_once() {
     let folder = tempfile::tempdir().unwrap();
     let (store, task, lease) = leased(folder.path()).await;
     let result = result(&lease);
-    assert_eq!(store.accept(&lease, &result).await.unwrap(), Accepted::Paid(U256::from(PRICE)));
-    assert_eq!(store.accept(&lease, &result).await.unwrap(), Accepted::Again(U256::from(PRICE)));
+    assert_eq!(store.accept(&lease, &result, None).await.unwrap(), Accepted::Paid(U256::from(PRICE)));
+    assert_eq!(store.accept(&lease, &result, None).await.unwrap(), Accepted::Again(U256::from(PRICE)));
     assert_eq!(store.channel(Address::repeat_byte(1)).await.unwrap(), (U256::from(PRICE), 1));
     assert_eq!(store.result(&lease).await.unwrap(), Some(result));
     assert_eq!(store.task(&task.id).await.unwrap().unwrap().status, Status::Done);
@@ -137,8 +137,8 @@ async fn the_first_valid_result_wins_even_from_a_lease_that_expired() {
     let second = lease(&task, "second", 2);
     assert!(store.insert_lease(&second, 1, 20_000, &candidates()).await.unwrap());
 
-    assert!(matches!(store.accept(&first, &result(&first)).await.unwrap(), Accepted::Paid(_)));
-    assert_eq!(store.accept(&second, &result(&second)).await.unwrap(), Accepted::TooLate);
+    assert!(matches!(store.accept(&first, &result(&first), None).await.unwrap(), Accepted::Paid(_)));
+    assert_eq!(store.accept(&second, &result(&second), None).await.unwrap(), Accepted::TooLate);
     assert_eq!(store.channel(Address::repeat_byte(2)).await.unwrap(), (U256::ZERO, 0), "the loser is not paid");
     assert_eq!(store.task(&task.id).await.unwrap().unwrap().lease.as_deref(), Some("lease"));
     assert_eq!(store.lease("second", COORDINATOR).await.unwrap().unwrap().over.as_deref(), Some("lost"));
@@ -149,7 +149,7 @@ async fn a_cancelled_task_is_neither_leased_nor_paid() {
     let folder = tempfile::tempdir().unwrap();
     let (store, task, first) = leased(folder.path()).await;
     assert!(store.end_task(&task.id, Status::Cancelled, "no longer wanted").await.unwrap());
-    assert_eq!(store.accept(&first, &result(&first)).await.unwrap(), Accepted::TooLate);
+    assert_eq!(store.accept(&first, &result(&first), None).await.unwrap(), Accepted::TooLate);
     assert!(!store.insert_lease(&lease(&task, "second", 2), 1, 20_000, &[]).await.unwrap());
 }
 

@@ -44,6 +44,35 @@ pub fn state_leaves<S: AsRef<[u8]>>(states: &[S]) -> Vec<B256> {
     states.iter().enumerate().map(leaf).collect()
 }
 
+/// The states of a trace in one piece, as files and uploads have it: their number, then each one's length and bytes; numbers
+/// are 64 bits little-endian.
+pub fn pack<S: AsRef<[u8]>>(states: &[S]) -> Vec<u8> {
+    let mut bytes = (states.len() as u64).to_le_bytes().to_vec();
+    for state in states {
+        bytes.extend((state.as_ref().len() as u64).to_le_bytes());
+        bytes.extend(state.as_ref());
+    }
+    bytes
+}
+
+/// Reads what [`pack`] wrote, and nothing else; never takes more memory than `bytes` has.
+pub fn unpack(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let (count, mut rest) = number(bytes)?;
+    let mut states = Vec::new();
+    for _ in 0..count {
+        let (length, after) = number(rest)?;
+        let (state, after) = after.split_at_checked(usize::try_from(length).ok()?)?;
+        states.push(state.to_vec());
+        rest = after;
+    }
+    rest.is_empty().then_some(states)
+}
+
+fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk()?;
+    Some((u64::from_le_bytes(*number), rest))
+}
+
 /// Root over the 64×64 tiles of an RGB picture (3 bytes a pixel, rows from the top): `Result.outputHash`.
 /// None if `rgb` is not `width` × `height` × 3 bytes.
 pub fn output_hash(width: u32, height: u32, rgb: &[u8]) -> Option<B256> {
@@ -106,6 +135,22 @@ mod tests {
         assert_eq!(blob_root(&[]), B256::ZERO);
         // One tile's bytes are one tile, whether of a picture or not.
         assert_eq!(bytes_hash(&bytes[..TILE_BYTES]), output_hash(64, 64, &bytes[..TILE_BYTES]));
+    }
+
+    #[test]
+    fn a_packed_trace_has_one_form() {
+        let states = vec![vec![1u8, 2, 3], vec![], vec![4]];
+        let packed = pack(&states);
+        assert_eq!(unpack(&packed).unwrap(), states);
+        let mut longer = packed.clone();
+        longer.push(0);
+        let mut more = packed.clone();
+        more[0] = 200;
+        let mut huge = packed.clone();
+        huge[8..16].copy_from_slice(&u64::MAX.to_le_bytes());
+        for wrong in [&packed[..packed.len() - 1], &longer, &more, &huge, &[]] {
+            assert_eq!(unpack(wrong), None);
+        }
     }
 
     #[test]
