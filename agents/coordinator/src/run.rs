@@ -14,7 +14,7 @@ use crate::{
 use alloy::primitives::Address;
 use anyhow::{Context, Result, bail};
 use axum::Router;
-use cuckoo_chain::{Chain, command::read_deployment, keystore, sender::Sender, view, view::View};
+use cuckoo_chain::{Chain, command::read_deployment, disputes::Court, keystore, sender::Sender, view, view::View};
 use cuckoo_protocol::contracts::Role;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use std::{sync::Arc, time::Duration};
@@ -84,7 +84,10 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<()> {
     });
     let challenges = tokio::spawn({
         let (coordinator, shutdown) = (coordinator.clone(), shutdown.clone());
-        async move { challenge::run(&coordinator, &sender, shutdown).await }
+        async move {
+            let court = Court::new(coordinator.chain.clone(), sender);
+            challenge::run(&coordinator, &court, shutdown).await;
+        }
     });
     let audits = tokio::spawn({
         let (coordinator, shutdown) = (coordinator.clone(), shutdown.clone());

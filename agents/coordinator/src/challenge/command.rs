@@ -1,6 +1,6 @@
 //! `coordinator-agent challenge`: anybody with a receipt can have a result judged.
 
-use super::{accusation, deposit};
+use super::accusation;
 use crate::{
     audit::{Evidence, Finding, examine},
     output,
@@ -8,7 +8,7 @@ use crate::{
 use alloy::primitives::{Address, B256, U256};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use cuckoo_chain::{Chain, Sender, command::read_deployment, keystore};
+use cuckoo_chain::{Chain, Sender, command::read_deployment, disputes::Court, keystore};
 use cuckoo_inference::{Device, Generation, Image, Model, Output, Package, runtime};
 use cuckoo_protocol::{
     body::Body,
@@ -84,13 +84,12 @@ impl Challenge {
         let (disputes, digest) =
             (chain.deployment().contracts.disputes, chain.domain().digest(&receipt.result.message));
         let accused = accusation(disputes, &receipt, digest, &finding, output.as_ref());
-        let accused = accused.context("the output has no such tile, or --output is missing")?;
+        let (id, accusation) = accused.context("the output has no such tile, or --output is missing")?;
         let sender = Sender::open(&chain, signer, self.keystore.with_extension("transactions.json")).await?;
-        deposit(&chain, &sender).await?;
-        let mined = sender.send(disputes, accused.calldata, "challenge a result").await?;
+        let (_, transaction) = Court::new(chain, sender).challenge(&accusation).await?;
         Ok(json!({
-            "dispute": accused.id,
-            "transaction": mined.transaction_hash,
+            "dispute": id,
+            "transaction": transaction,
             "transition": finding.transition,
             "reason": finding.reason,
         }))

@@ -7,8 +7,7 @@ pub mod command;
 mod evidence;
 mod raise;
 
-pub use evidence::{Accusation, accusation};
-pub use raise::deposit;
+pub use evidence::accusation;
 
 use crate::{
     coordinator::Coordinator,
@@ -18,10 +17,10 @@ use alloy::{
     primitives::{B256, U256},
     providers::Provider,
     rpc::types::Filter,
-    sol_types::{SolCall, SolEvent},
+    sol_types::SolEvent,
 };
 use anyhow::{Context, Result};
-use cuckoo_chain::Sender;
+use cuckoo_chain::disputes::Court;
 use cuckoo_protocol::{
     amount::format_cai,
     contracts::IDisputes::{self, Phase},
@@ -33,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 const LOOK_BACK: u64 = 5_000;
 
 /// Raises and follows challenges until `shutdown`.
-pub async fn run(coordinator: &Coordinator, sender: &Sender, shutdown: CancellationToken) {
+pub async fn run(coordinator: &Coordinator, court: &Court, shutdown: CancellationToken) {
     let period: Duration = coordinator.chain.timing().poll * 2;
     while !shutdown.is_cancelled() {
         match coordinator.store.open_challenges().await {
@@ -41,7 +40,7 @@ pub async fn run(coordinator: &Coordinator, sender: &Sender, shutdown: Cancellat
                 metrics::gauge!("cuckoo_challenges_open").set(open.len() as f64);
                 for challenge in open {
                     let lease = challenge.lease.clone();
-                    if let Err(error) = advance(coordinator, sender, challenge).await {
+                    if let Err(error) = advance(coordinator, court, challenge).await {
                         tracing::warn!(lease, error = format!("{error:#}"), "a challenge does not get on, trying again");
                     }
                 }
@@ -56,17 +55,16 @@ pub async fn run(coordinator: &Coordinator, sender: &Sender, shutdown: Cancellat
     }
 }
 
-async fn advance(coordinator: &Coordinator, sender: &Sender, challenge: ChallengeRecord) -> Result<()> {
+async fn advance(coordinator: &Coordinator, court: &Court, challenge: ChallengeRecord) -> Result<()> {
     match challenge.dispute {
-        Some(id) => follow(coordinator, sender, challenge, id).await,
-        None => raise::raise(coordinator, sender, challenge).await,
+        Some(id) => follow(coordinator, court, challenge, id).await,
+        None => raise::raise(coordinator, court, challenge).await,
     }
 }
 
 /// Looks at a dispute, brings it on if that is due, and stores its end.
-async fn follow(coordinator: &Coordinator, sender: &Sender, mut challenge: ChallengeRecord, id: B256) -> Result<()> {
-    let address = coordinator.chain.deployment().contracts.disputes;
-    let disputes = IDisputes::new(address, coordinator.chain.provider());
+async fn follow(coordinator: &Coordinator, court: &Court, mut challenge: ChallengeRecord, id: B256) -> Result<()> {
+    let disputes = IDisputes::new(coordinator.chain.deployment().contracts.disputes, coordinator.chain.provider());
     let dispute = disputes.dispute(id).call().await.context("cannot read a dispute")?;
     challenge.state = match dispute.phase {
         Phase::Convicted => ChallengeState::Convicted,
@@ -81,8 +79,7 @@ async fn follow(coordinator: &Coordinator, sender: &Sender, mut challenge: Chall
         _ => {
             // Whether anything is due the contract knows best.
             if disputes.resolve(id).from(coordinator.node()).call().await.is_ok() {
-                let resolve = IDisputes::resolveCall { id };
-                if let Err(error) = sender.send(address, resolve.abi_encode().into(), "resolve a dispute").await {
+                if let Err(error) = court.resolve(id).await {
                     // Anybody may be first.
                     tracing::debug!(dispute = %id, %error, "resolving came to nothing");
                 }

@@ -1,29 +1,21 @@
-//! Raising a challenge: is it possible at all, is there money, and what goes with it.
+//! Raising a challenge: whether it is possible at all, and what goes with it.
 
-use super::{Accusation, accusation, end};
+use super::{accusation, end};
 use crate::{
     coordinator::Coordinator,
     output,
     store::{ChallengeRecord, ChallengeState},
 };
-use alloy::{
-    primitives::{Address, U256},
-    sol_types::SolCall,
-};
-use anyhow::{Context, Result, bail, ensure};
-use cuckoo_chain::{Chain, Sender};
+use anyhow::{Context, Result};
+use cuckoo_chain::disputes::Court;
 use cuckoo_protocol::{
-    amount::format_cai,
-    contracts::{
-        ICAI,
-        IDisputes::{self, Phase},
-    },
+    contracts::IDisputes::{self, Phase},
     receipt::Receipt,
     request::{NON_DISPUTABLE, Request},
 };
 
 /// Challenges on chain, or notes why not.
-pub(super) async fn raise(coordinator: &Coordinator, sender: &Sender, mut challenge: ChallengeRecord) -> Result<()> {
+pub(super) async fn raise(coordinator: &Coordinator, court: &Court, mut challenge: ChallengeRecord) -> Result<()> {
     let store = &coordinator.store;
     let lease = store.lease(&challenge.lease, coordinator.operator).await?.context("a challenge has no lease")?;
     let task = store.task(&lease.task).await?.context("a lease has no task")?;
@@ -42,7 +34,7 @@ pub(super) async fn raise(coordinator: &Coordinator, sender: &Sender, mut challe
 
     let disputes_address = coordinator.chain.deployment().contracts.disputes;
     let accused = accusation(disputes_address, &receipt, digest, &challenge.finding, output.as_ref());
-    let Accusation { id, calldata } = accused.context("the output has no such tile")?;
+    let (id, accusation) = accused.context("the output has no such tile")?;
     let disputes = IDisputes::new(disputes_address, coordinator.chain.provider());
     let known = disputes.dispute(id).call().await.context("cannot read a dispute")?;
     if known.phase == Phase::None {
@@ -66,34 +58,10 @@ pub(super) async fn raise(coordinator: &Coordinator, sender: &Sender, mut challe
             (challenge.state, challenge.note) = (ChallengeState::Withheld, Some(why.to_owned()));
             return end(coordinator, &challenge).await;
         }
-        deposit(&coordinator.chain, sender).await?;
-        sender.send(disputes_address, calldata, "challenge a result").await?;
+        court.challenge(&accusation).await.context("bond and fee come from the node's CAI")?;
         let (transition, reason) = (challenge.finding.transition, &challenge.finding.reason);
         tracing::warn!(dispute = %id, miner = %challenge.miner, transition, reason, "result challenged");
     }
     (challenge.dispute, challenge.state) = (Some(id), ChallengeState::Open);
     Ok(store.update_challenge(&challenge).await?)
-}
-
-/// Sees to it that the sender has bond and jury fee, and that Disputes may take them.
-///
-/// # Errors
-/// Says how much CAI is missing.
-pub async fn deposit(chain: &Chain, sender: &Sender) -> Result<()> {
-    let contracts = chain.deployment().contracts;
-    let disputes = IDisputes::new(contracts.disputes, chain.provider());
-    let version = disputes.currentVersion().call().await?;
-    let parameters = disputes.parameters(version).call().await?;
-    let needed = U256::from(parameters.bond) + U256::from(parameters.juryFee);
-    let (cai, node): (_, Address) = (ICAI::new(contracts.cai, chain.provider()), sender.address());
-    let balance = cai.balanceOf(node).call().await?;
-    if balance < needed {
-        bail!("{node} has {} CAI, a challenge takes {}: send it some", format_cai(balance), format_cai(needed));
-    }
-    if cai.allowance(node, contracts.disputes).call().await? < needed {
-        let approve = ICAI::approveCall { spender: contracts.disputes, amount: U256::MAX };
-        let receipt = sender.send(contracts.cai, approve.abi_encode().into(), "approve Disputes").await?;
-        ensure!(receipt.status(), "the approval failed");
-    }
-    Ok(())
 }
