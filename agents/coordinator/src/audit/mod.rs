@@ -26,15 +26,16 @@ use tokio_util::sync::CancellationToken;
 /// How often deadlines are looked at when nothing else happens.
 const TICK: Duration = Duration::from_secs(1);
 
-/// After a start nobody is late for so long: miners could not upload while this agent was down.
+/// After a start nobody is late for so long, or half of the challenge window: miners could not upload while this agent was down.
 const GRACE: Duration = Duration::from_secs(60);
 
 /// Checks what is audited until `shutdown`. What is not checked by then goes on after the next start.
 pub async fn run(coordinator: &Coordinator, checker: &Checker, shutdown: CancellationToken) {
     let started = Instant::now();
+    let grace = GRACE.min(Duration::from_secs(coordinator.rules.challenge_window / 2));
     while !shutdown.is_cancelled() {
         let round = async {
-            if started.elapsed() >= GRACE {
+            if started.elapsed() >= grace {
                 refuse_late(coordinator).await?;
             }
             for audit in coordinator.store.audits(AuditState::Opened).await? {
