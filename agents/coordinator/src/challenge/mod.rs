@@ -64,19 +64,18 @@ async fn advance(coordinator: &Coordinator, court: &Court, challenge: ChallengeR
 
 /// Looks at a dispute, brings it on if that is due, and stores its end.
 async fn follow(coordinator: &Coordinator, court: &Court, mut challenge: ChallengeRecord, id: B256) -> Result<()> {
-    let disputes = IDisputes::new(coordinator.chain.deployment().contracts.disputes, coordinator.chain.provider());
-    let dispute = disputes.dispute(id).call().await.context("cannot read a dispute")?;
-    challenge.state = match dispute.phase {
+    let Some(phase) = phase(coordinator, id).await? else {
+        // A reorganisation took the challenge back.
+        (challenge.dispute, challenge.state) = (None, ChallengeState::Due);
+        return Ok(coordinator.store.update_challenge(&challenge).await?);
+    };
+    challenge.state = match phase {
         Phase::Convicted => ChallengeState::Convicted,
         Phase::Acquitted => ChallengeState::Acquitted,
         Phase::Drawn => ChallengeState::Drawn,
-        // A reorganisation took the challenge back.
-        Phase::None => {
-            challenge.dispute = None;
-            challenge.state = ChallengeState::Due;
-            return Ok(coordinator.store.update_challenge(&challenge).await?);
-        }
         _ => {
+            let address = coordinator.chain.deployment().contracts.disputes;
+            let disputes = IDisputes::new(address, coordinator.chain.provider());
             // Whether anything is due the contract knows best.
             if disputes.resolve(id).from(coordinator.node()).call().await.is_ok() {
                 if let Err(error) = court.resolve(id).await {
@@ -104,6 +103,16 @@ async fn follow(coordinator: &Coordinator, court: &Court, mut challenge: Challen
         challenge.state.as_str()
     );
     end(coordinator, &challenge).await
+}
+
+/// Where a dispute stands; none if there is no such dispute.
+async fn phase(coordinator: &Coordinator, id: B256) -> Result<Option<Phase>> {
+    let disputes = IDisputes::new(coordinator.chain.deployment().contracts.disputes, coordinator.chain.provider());
+    match disputes.dispute(id).call().await {
+        Ok(dispute) => Ok(Some(dispute.phase)),
+        Err(error) if error.as_decoded_error::<IDisputes::UnknownDispute>().is_some() => Ok(None),
+        Err(error) => Err(error).context("cannot read a dispute"),
+    }
 }
 
 /// Stores how a challenge ended.

@@ -1,6 +1,6 @@
 //! Raising a challenge: whether it is possible at all, and what goes with it.
 
-use super::{accusation, end};
+use super::{accusation, end, phase};
 use crate::{
     coordinator::Coordinator,
     output,
@@ -9,7 +9,7 @@ use crate::{
 use anyhow::{Context, Result};
 use cuckoo_chain::disputes::Court;
 use cuckoo_protocol::{
-    contracts::IDisputes::{self, Phase},
+    contracts::IDisputes,
     receipt::Receipt,
     request::{NON_DISPUTABLE, Request},
 };
@@ -36,8 +36,7 @@ pub(super) async fn raise(coordinator: &Coordinator, court: &Court, mut challeng
     let accused = accusation(disputes_address, &receipt, digest, &challenge.finding, output.as_ref());
     let (id, accusation) = accused.context("the output has no such tile")?;
     let disputes = IDisputes::new(disputes_address, coordinator.chain.provider());
-    let known = disputes.dispute(id).call().await.context("cannot read a dispute")?;
-    if known.phase == Phase::None {
+    if phase(coordinator, id).await?.is_none() {
         let offered = coordinator.catalogue.get(request.model_id);
         let until = expiry.saturating_add(coordinator.rules.challenge_window);
         let impossible = if offered.is_some_and(|offered| !offered.manifest.slashable()) {
