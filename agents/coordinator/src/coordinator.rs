@@ -78,7 +78,7 @@ impl Coordinator {
     /// Takes up the work that the store holds.
     ///
     /// # Errors
-    /// Of the store.
+    /// Of the store, or if the chain does not answer.
     pub async fn resume(
         config: Config,
         chain: Chain,
@@ -87,8 +87,11 @@ impl Coordinator {
         catalogue: Catalogue,
         operator: Address,
         node: PrivateKeySigner,
-        rules: Rules,
     ) -> Result<Self> {
+        let rules = Rules::read(&chain).await?;
+        if rules.max_offer_life < config.offer_seconds {
+            tracing::info!(seconds = rules.max_offer_life, "offers bind for as long as their results can be disputed");
+        }
         let mut dispatch = Dispatch::new(Duration::from_secs(config.lease_seconds));
         let open = store.open_tasks().await?;
         let (resumed, now) = (open.len(), Instant::now());

@@ -2,7 +2,7 @@
 
 use crate::{
     api,
-    audit::{self, Checker, Rules},
+    audit::{self, Checker},
     catalogue::Catalogue,
     challenge,
     config::Config,
@@ -68,11 +68,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<()> {
         );
     }
 
-    let rules = Rules::read(&chain).await?;
-    if rules.max_offer_life < config.offer_seconds {
-        tracing::info!(seconds = rules.max_offer_life, "offers bind for as long as their results can be disputed");
-    }
-    let coordinator = Coordinator::resume(config, chain, view, store, catalogue, operator, node, rules).await?;
+    let coordinator = Coordinator::resume(config, chain, view, store, catalogue, operator, node).await?;
     let coordinator = Arc::new(coordinator);
     let dispatch = tokio::spawn({
         let (coordinator, shutdown) = (coordinator.clone(), shutdown.clone());

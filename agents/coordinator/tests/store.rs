@@ -189,7 +189,11 @@ async fn an_audited_result_is_paid_once_and_only_when_its_audit_went_well() {
     let folder = tempfile::tempdir().unwrap();
     let (store, lease) = audited(folder.path()).await;
     let miner = Address::repeat_byte(1);
-    assert_eq!(store.accept(&lease, &result(&lease), None).await.unwrap(), Accepted::Again(U256::ZERO), "no second coin");
+    assert_eq!(
+        store.accept(&lease, &result(&lease), None).await.unwrap(),
+        Accepted::Again(U256::ZERO),
+        "no second coin"
+    );
     assert_eq!(store.channel(miner).await.unwrap(), (U256::ZERO, 1));
     assert_eq!(store.unaudited(0).await.unwrap().len(), 1);
     assert!(!store.pass_audit("lease", AuditState::Passed).await.unwrap(), "nothing was opened");
@@ -234,7 +238,10 @@ async fn a_result_that_fails_its_audit_is_challenged_and_never_paid() {
     store.update_challenge(&challenge).await.unwrap();
     assert!(store.open_challenges().await.unwrap().is_empty());
     let stored = store.challenge("lease").await.unwrap().unwrap();
-    assert_eq!((stored.state, stored.slashed, stored.task.as_str()), (ChallengeState::Convicted, Some(U256::from(5)), "task"));
+    assert_eq!(
+        (stored.state, stored.slashed, stored.task.as_str()),
+        (ChallengeState::Convicted, Some(U256::from(5)), "task")
+    );
 }
 
 #[tokio::test]

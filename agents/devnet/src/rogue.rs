@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use cuckoo_protocol::{
     contracts::{Login, Result as TaskResult},
     link::{
-        Capability, ClaimAnswer, ClaimRequest, Decline, LoginAnswer, LoginRequest, Nonce, PARK_SECONDS,
-        ResultAnswer, ResultSubmission,
+        Capability, ClaimAnswer, ClaimRequest, Decline, LoginAnswer, LoginRequest, Nonce, PARK_SECONDS, ResultAnswer,
+        ResultSubmission,
     },
     message::{Domain, Signed},
 };

@@ -66,16 +66,20 @@ async fn cheats_are_found_and_slashed_and_honest_miners_are_paid() -> Result<()>
     // An app that does not like its picture challenges by itself; one that has nothing to complain of is told so.
     let challenger = challenger(&network).await?;
     let faked = of(silent.miner).context("no picture of the silent one")?;
-    let disputed = challenge(&network, &challenger, "faked", faked).await?.context("a noise picture was not challenged")?;
+    let disputed =
+        challenge(&network, &challenger, "faked", faked).await?.context("a noise picture was not challenged")?;
+    ensure!(disputed["outcome"] == "convicted", "{disputed}");
     ensure!(disputed["reason"].as_str().is_some_and(|reason| reason.contains("another one")), "{disputed}");
-    let honest = pictures.iter().find(|picture| delivered.iter().all(|d| d.miner != picture.receipt.offer.message.miner));
+    let honest =
+        pictures.iter().find(|picture| delivered.iter().all(|d| d.miner != picture.receipt.offer.message.miner));
     let honest = honest.context("no honest picture")?;
     ensure!(challenge(&network, &challenger, "honest", honest).await?.is_none(), "an honest picture was challenged");
 
     // The coordinator has challenged the two whose traces it saw; it dies, and goes on where it was.
     until("the coordinator to challenge", PATIENCE, async || {
         let challenges = network.app.challenges().await?;
-        let open = |miner| challenges.iter().any(|c| c.miner == miner && ["open", "convicted"].contains(&c.status.as_str()));
+        let open =
+            |miner| challenges.iter().any(|c| c.miner == miner && ["open", "convicted"].contains(&c.status.as_str()));
         Ok((open(wrong_seed.miner) && open(swapped.miner)).then_some(()))
     })
     .await?;
@@ -150,8 +154,8 @@ async fn challenge(network: &Network, key: &Keystore, name: &str, picture: &Pict
     command.arg(file("json")).args(["--rpc-url", rpc_url.as_str()]).arg("--deployment").arg(deployment);
     command.arg("--keystore").arg(&key.file).arg("--password-file").arg(&key.password_file);
     command.arg("--output").arg(file("png")).arg("--model").arg(site.toolchain.model(&site.plan.model)?);
-    command.arg("--onnxruntime").arg(&site.toolchain.onnxruntime);
-    let output = process::output("challenge", command, Duration::from_secs(60)).await?;
+    command.arg("--onnxruntime").arg(&site.toolchain.onnxruntime).arg("--wait");
+    let output = process::output("challenge", command, PATIENCE).await?;
     if output.status.success() {
         return Ok(Some(serde_json::from_slice(&output.stdout)?));
     }

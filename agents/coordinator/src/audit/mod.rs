@@ -92,7 +92,11 @@ async fn settle(coordinator: &Coordinator, checker: &Checker, audit: &AuditRecor
         Err(error) if matches!(error.downcast_ref(), Some(CheckError::Dead)) => Err(error),
         Err(error) => {
             // Not the miner's fault.
-            tracing::error!(lease = audit.lease, error = format!("{error:#}"), "a result could not be checked: it is paid");
+            tracing::error!(
+                lease = audit.lease,
+                error = format!("{error:#}"),
+                "a result could not be checked: it is paid"
+            );
             pass(coordinator, audit, AuditState::Waived).await
         }
     }

@@ -1,9 +1,10 @@
 //! `coordinator-agent challenge`: anybody with a receipt can have a result judged.
 
-use super::accusation;
+use super::{accusation, bring_on};
 use crate::{
     audit::{Evidence, Finding, examine},
     output,
+    store::ChallengeState,
 };
 use alloy::primitives::{Address, B256, U256};
 use anyhow::{Context, Result, bail, ensure};
@@ -59,10 +60,14 @@ pub struct Challenge {
     /// ONNX Runtime's shared library; else ORT_DYLIB_PATH is read
     #[arg(long, value_name = "FILE")]
     onnxruntime: Option<PathBuf>,
+    /// Bring the dispute to its end, and print how it ended: on the main network that takes days
+    #[arg(long)]
+    wait: bool,
 }
 
 impl Challenge {
-    /// Checks the receipt, finds the transition and challenges it; `{"dispute", "transaction", "transition", "reason"}`.
+    /// Checks the receipt, finds the transition and challenges it; `{"dispute", "transaction", "transition", "reason"}`, and `"outcome"` if it
+    /// was waited for.
     ///
     /// # Errors
     /// What is wrong with the receipt, or what keeps the result from being challenged.
@@ -86,12 +91,15 @@ impl Challenge {
         let accused = accusation(disputes, &receipt, digest, &finding, output.as_ref());
         let (id, accusation) = accused.context("the output has no such tile, or --output is missing")?;
         let sender = Sender::open(&chain, signer, self.keystore.with_extension("transactions.json")).await?;
-        let (_, transaction) = Court::new(chain, sender).challenge(&accusation).await?;
+        let court = Court::new(chain.clone(), sender);
+        let (_, transaction) = court.challenge(&accusation).await?;
+        let outcome = if self.wait { Some(wait(&chain, &court, id).await?) } else { None };
         Ok(json!({
             "dispute": id,
             "transaction": transaction,
             "transition": finding.transition,
             "reason": finding.reason,
+            "outcome": outcome.map(ChallengeState::as_str),
         }))
     }
 
@@ -122,13 +130,18 @@ impl Challenge {
         output: Option<&Output>,
     ) -> Result<Finding> {
         if receipt.result.message.states != request.states {
-            let reason = format!("the request asks for {} states, not {}", request.states, receipt.result.message.states);
+            let reason =
+                format!("the request asks for {} states, not {}", request.states, receipt.result.message.states);
             return Ok(Finding { transition: 0, tile: None, reason });
         }
         if let Some(transition) = self.transition {
             ensure!(transition <= request.states, "--transition goes up to {}", request.states);
             let finish = transition == request.states;
-            ensure!(finish == self.tile.is_some(), "`finish`, transition {}, wants --tile, others do not", request.states);
+            ensure!(
+                finish == self.tile.is_some(),
+                "`finish`, transition {}, wants --tile, others do not",
+                request.states
+            );
             return Ok(Finding { transition, tile: self.tile, reason: "as asked".to_owned() });
         }
         let body = body.context("the request's body cannot be read: name a --transition")?;
@@ -141,9 +154,13 @@ impl Challenge {
             (Some(file), Some(output)) => {
                 let states = unpack(&std::fs::read(file)?).context("--trace is no packed trace")?;
                 let (root, signed) = (trace_root(&states), receipt.result.message.traceRoot);
-                ensure!(root == signed, "the trace is not the one that the miner signed: its root is {root}, not {signed}");
+                ensure!(
+                    root == signed,
+                    "the trace is not the one that the miner signed: its root is {root}, not {signed}"
+                );
                 let evidence = Evidence { body: body.clone(), states, output: output.clone() };
-                examine(&mut model, &evidence)?.context("every transition is as it should be: there is nothing to challenge")
+                examine(&mut model, &evidence)?
+                    .context("every transition is as it should be: there is nothing to challenge")
             }
             _ => again(&mut model, body, receipt, output),
         }
@@ -157,7 +174,8 @@ fn again(model: &mut Model, body: &Body, receipt: &Receipt, output: Option<&Outp
     if own.trace_root() == receipt.result.message.traceRoot && own.output_hash()? == receipt.result.message.outputHash {
         bail!("the result is right to the last bit: there is nothing to challenge");
     }
-    let output = output.context("give the --output that came with the receipt: it is compared with what the model makes")?;
+    let output =
+        output.context("give the --output that came with the receipt: it is compared with what the model makes")?;
     let off = distance(output, &own.output).context("the output is of another kind or size")?;
     if off < SUSPICIOUS {
         bail!("the output is as it should be, but for rounding ({off:.4}): name a --transition if you know better");
@@ -185,6 +203,20 @@ fn distance(claim: &Output, reference: &Output) -> Option<f64> {
     }
 }
 
+/// Brings a dispute to its end. An RPC that fails is asked again.
+async fn wait(chain: &Chain, court: &Court, id: B256) -> Result<ChallengeState> {
+    loop {
+        match bring_on(chain, court, id).await {
+            Ok(Some(ended @ (ChallengeState::Convicted | ChallengeState::Acquitted | ChallengeState::Drawn))) => {
+                return Ok(ended);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error = format!("{error:#}"), "the dispute cannot be read, trying again"),
+        }
+        tokio::time::sleep(chain.timing().poll * 2).await;
+    }
+}
+
 /// Whether Disputes would take the receipt; says why not before any money is sent.
 async fn check(chain: &Chain, receipt: &Receipt) -> Result<Request> {
     let (offer, result) = (&receipt.offer.message, &receipt.result.message);
@@ -192,16 +224,25 @@ async fn check(chain: &Chain, receipt: &Receipt) -> Result<Request> {
     ensure!(chain.domain().digest(offer) == result.offerHash, "the result is for another offer, or of another network");
     let request = Request::decode(&receipt.request)?;
     ensure!(request.model_id == offer.modelId, "the request is for another model than the offer");
-    ensure!(request.flags & NON_DISPUTABLE == 0, "the request is marked as not to be made public: it cannot be disputed");
+    ensure!(
+        request.flags & NON_DISPUTABLE == 0,
+        "the request is marked as not to be made public: it cannot be disputed"
+    );
     let signers = [
         ("offer", offer.coordinator, receipt.offer.signer(chain.domain())?),
         ("result", offer.miner, receipt.result.signer(chain.domain())?),
     ];
     for (what, operator, signer) in signers {
-        ensure!(liable(chain, operator, signer, offer.expiry).await?, "the {what} is signed by {signer}, which is no node of {operator}");
+        ensure!(
+            liable(chain, operator, signer, offer.expiry).await?,
+            "the {what} is signed by {signer}, which is no node of {operator}"
+        );
     }
     let disputes = IDisputes::new(chain.deployment().contracts.disputes, chain.provider());
-    ensure!(disputes.isListed(request.model_id).call().await?, "the network's owner has not listed this model for disputes");
+    ensure!(
+        disputes.isListed(request.model_id).call().await?,
+        "the network's owner has not listed this model for disputes"
+    );
     let version = disputes.currentVersion().call().await?;
     let window = disputes.parameters(version).call().await?.challengeWindow;
     let until = offer.expiry.saturating_add(window.into());

@@ -20,7 +20,7 @@ use alloy::{
     sol_types::SolEvent,
 };
 use anyhow::{Context, Result};
-use cuckoo_chain::disputes::Court;
+use cuckoo_chain::{Chain, disputes::Court};
 use cuckoo_protocol::{
     amount::format_cai,
     contracts::IDisputes::{self, Phase},
@@ -41,7 +41,11 @@ pub async fn run(coordinator: &Coordinator, court: &Court, shutdown: Cancellatio
                 for challenge in open {
                     let lease = challenge.lease.clone();
                     if let Err(error) = advance(coordinator, court, challenge).await {
-                        tracing::warn!(lease, error = format!("{error:#}"), "a challenge does not get on, trying again");
+                        tracing::warn!(
+                            lease,
+                            error = format!("{error:#}"),
+                            "a challenge does not get on, trying again"
+                        );
                     }
                 }
             }
@@ -64,28 +68,15 @@ async fn advance(coordinator: &Coordinator, court: &Court, challenge: ChallengeR
 
 /// Looks at a dispute, brings it on if that is due, and stores its end.
 async fn follow(coordinator: &Coordinator, court: &Court, mut challenge: ChallengeRecord, id: B256) -> Result<()> {
-    let Some(phase) = phase(coordinator, id).await? else {
-        // A reorganisation took the challenge back.
-        (challenge.dispute, challenge.state) = (None, ChallengeState::Due);
-        return Ok(coordinator.store.update_challenge(&challenge).await?);
-    };
-    challenge.state = match phase {
-        Phase::Convicted => ChallengeState::Convicted,
-        Phase::Acquitted => ChallengeState::Acquitted,
-        Phase::Drawn => ChallengeState::Drawn,
-        _ => {
-            let address = coordinator.chain.deployment().contracts.disputes;
-            let disputes = IDisputes::new(address, coordinator.chain.provider());
-            // Whether anything is due the contract knows best.
-            if disputes.resolve(id).from(coordinator.node()).call().await.is_ok() {
-                if let Err(error) = court.resolve(id).await {
-                    // Anybody may be first.
-                    tracing::debug!(dispute = %id, %error, "resolving came to nothing");
-                }
-            }
-            return Ok(());
+    match bring_on(&coordinator.chain, court, id).await? {
+        Some(ChallengeState::Open) => return Ok(()),
+        Some(ended) => challenge.state = ended,
+        None => {
+            // A reorganisation took the challenge back.
+            (challenge.dispute, challenge.state) = (None, ChallengeState::Due);
+            return Ok(coordinator.store.update_challenge(&challenge).await?);
         }
-    };
+    }
     let to_challenger = match resolved(coordinator, id).await? {
         Some(end) => {
             challenge.slashed = Some(end.slashed);
@@ -105,9 +96,29 @@ async fn follow(coordinator: &Coordinator, court: &Court, mut challenge: Challen
     end(coordinator, &challenge).await
 }
 
-/// Where a dispute stands; none if there is no such dispute.
-async fn phase(coordinator: &Coordinator, id: B256) -> Result<Option<Phase>> {
-    let disputes = IDisputes::new(coordinator.chain.deployment().contracts.disputes, coordinator.chain.provider());
+/// Where a dispute stands, none if there is no such dispute; resolves it if that is due.
+async fn bring_on(chain: &Chain, court: &Court, id: B256) -> Result<Option<ChallengeState>> {
+    let Some(phase) = phase(chain, id).await? else { return Ok(None) };
+    let ended = match phase {
+        Phase::Convicted => ChallengeState::Convicted,
+        Phase::Acquitted => ChallengeState::Acquitted,
+        Phase::Drawn => ChallengeState::Drawn,
+        _ => {
+            let disputes = IDisputes::new(chain.deployment().contracts.disputes, chain.provider());
+            // Whether anything is due the contract knows best.
+            let due = disputes.resolve(id).from(court.address()).call().await.is_ok();
+            if due && let Err(error) = court.resolve(id).await {
+                // Anybody may be first.
+                tracing::debug!(dispute = %id, %error, "resolving came to nothing");
+            }
+            ChallengeState::Open
+        }
+    };
+    Ok(Some(ended))
+}
+
+async fn phase(chain: &Chain, id: B256) -> Result<Option<Phase>> {
+    let disputes = IDisputes::new(chain.deployment().contracts.disputes, chain.provider());
     match disputes.dispute(id).call().await {
         Ok(dispute) => Ok(Some(dispute.phase)),
         Err(error) if error.as_decoded_error::<IDisputes::UnknownDispute>().is_some() => Ok(None),

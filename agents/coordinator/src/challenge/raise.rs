@@ -36,7 +36,7 @@ pub(super) async fn raise(coordinator: &Coordinator, court: &Court, mut challeng
     let accused = accusation(disputes_address, &receipt, digest, &challenge.finding, output.as_ref());
     let (id, accusation) = accused.context("the output has no such tile")?;
     let disputes = IDisputes::new(disputes_address, coordinator.chain.provider());
-    if phase(coordinator, id).await?.is_none() {
+    if phase(&coordinator.chain, id).await?.is_none() {
         let offered = coordinator.catalogue.get(request.model_id);
         let until = expiry.saturating_add(coordinator.rules.challenge_window);
         let impossible = if offered.is_some_and(|offered| !offered.manifest.slashable()) {

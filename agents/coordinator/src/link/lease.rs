@@ -131,7 +131,11 @@ async fn audit(
 }
 
 /// The lease, if it is the caller's.
-pub(super) async fn own_lease(coordinator: &Coordinator, identity: Identity, id: &str) -> Result<LeaseRecord, ApiError> {
+pub(super) async fn own_lease(
+    coordinator: &Coordinator,
+    identity: Identity,
+    id: &str,
+) -> Result<LeaseRecord, ApiError> {
     let lease = coordinator.store.lease(id, coordinator.operator).await?;
     let lease = lease.ok_or_else(|| ApiError::not_found("lease", id))?;
     if lease.offer.message.miner != identity.miner {

@@ -75,8 +75,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn audit(&self, lease: &str) -> Result<Option<AuditRecord>, StoreError> {
-        let row =
-            sqlx::query("SELECT * FROM audits WHERE lease = ?").bind(lease).fetch_optional(&self.readers).await?;
+        let row = sqlx::query("SELECT * FROM audits WHERE lease = ?").bind(lease).fetch_optional(&self.readers).await?;
         row.as_ref().map(record).transpose()
     }
 
@@ -142,7 +141,12 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn fail_audit(&self, audit: &AuditRecord, state: AuditState, finding: &Finding) -> Result<bool, StoreError> {
+    pub async fn fail_audit(
+        &self,
+        audit: &AuditRecord,
+        state: AuditState,
+        finding: &Finding,
+    ) -> Result<bool, StoreError> {
         let mut transaction = self.writer.begin().await?;
         if !advance(&mut transaction, &audit.lease, audit.state, state).await? {
             return Ok(false);

@@ -23,8 +23,7 @@ pub enum ChallengeState {
 }
 
 impl ChallengeState {
-    const ALL: [Self; 6] =
-        [Self::Due, Self::Open, Self::Convicted, Self::Acquitted, Self::Drawn, Self::Withheld];
+    const ALL: [Self; 6] = [Self::Due, Self::Open, Self::Convicted, Self::Acquitted, Self::Drawn, Self::Withheld];
 
     /// Its one spelling in the database, in answers and in metrics.
     pub fn as_str(self) -> &'static str {
@@ -138,7 +137,9 @@ fn record(row: &SqliteRow) -> Result<ChallengeRecord, StoreError> {
             reason: row.try_get("reason")?,
         },
         state: state.ok_or(StoreError::Malformed("state of a challenge"))?,
-        dispute: dispute.map(|_| B256::try_from(bytes(row, "dispute")?.as_slice()).map_err(|_| StoreError::Malformed("dispute"))).transpose()?,
+        dispute: dispute
+            .map(|_| B256::try_from(bytes(row, "dispute")?.as_slice()).map_err(|_| StoreError::Malformed("dispute")))
+            .transpose()?,
         slashed: slashed.map(|_| wei(row, "slashed")).transpose()?,
         note: row.try_get("note")?,
         updated: row.try_get("updated")?,

@@ -240,14 +240,16 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         if let Some(deadline) = audit {
-            sqlx::query("INSERT INTO audits (lease, miner, state, deadline, created, updated) VALUES (?, ?, 'asked', ?, ?, ?)")
-                .bind(&lease.id)
-                .bind(miner.as_slice())
-                .bind(deadline as i64)
-                .bind(now_millis())
-                .bind(now_millis())
-                .execute(&mut *transaction)
-                .await?;
+            sqlx::query(
+                "INSERT INTO audits (lease, miner, state, deadline, created, updated) VALUES (?, ?, 'asked', ?, ?, ?)",
+            )
+            .bind(&lease.id)
+            .bind(miner.as_slice())
+            .bind(deadline as i64)
+            .bind(now_millis())
+            .bind(now_millis())
+            .execute(&mut *transaction)
+            .await?;
         }
         transaction.commit().await?;
         Ok(if audit.is_some() { Accepted::Audited } else { Accepted::Paid(cumulative) })

@@ -95,7 +95,12 @@ impl Client {
     }
 
     /// Posts bytes as they are.
-    pub(super) async fn upload(&self, path: &[&str], token: Option<&str>, bytes: Vec<u8>) -> Result<Vec<u8>, LinkError> {
+    pub(super) async fn upload(
+        &self,
+        path: &[&str],
+        token: Option<&str>,
+        bytes: Vec<u8>,
+    ) -> Result<Vec<u8>, LinkError> {
         let request = self.http.request(Method::POST, self.url(path)?).timeout(UPLOAD_TIMEOUT);
         send(request.header(CONTENT_TYPE, "application/octet-stream").body(bytes), token).await
     }

@@ -52,7 +52,8 @@ impl Session {
                 Ok(ResultAnswer::Voucher(voucher)) => self.book(&pending, voucher).await?,
                 Ok(ResultAnswer::Audit(notice)) => self.open_trace(&pending, notice).await?,
                 Err(error) if error.is_final() => {
-                    let what = if pending.audit.is_some() { "the result is not paid" } else { "the result was not taken" };
+                    let what =
+                        if pending.audit.is_some() { "the result is not paid" } else { "the result was not taken" };
                     warn!(coordinator = %self.name(), lease = pending.lease, "{what}: {error}");
                     metrics::declined("refused_result");
                     self.workshop.store.give_up(pending.offer_hash()).await?;

@@ -73,13 +73,13 @@ impl Store {
             "SELECT pending.*, audits.deadline FROM pending LEFT JOIN audits ON audits.offer_hash = pending.offer_hash
              WHERE coordinator = ? AND miner = ? ORDER BY pending.rowid",
         )
-            .bind(coordinator.as_slice())
-            .bind(miner.as_slice())
-            .fetch_all(&self.database)
-            .await?
-            .iter()
-            .map(read)
-            .collect()
+        .bind(coordinator.as_slice())
+        .bind(miner.as_slice())
+        .fetch_all(&self.database)
+        .await?
+        .iter()
+        .map(read)
+        .collect()
     }
 
     /// Takes note that a pending result was accepted, and is paid after an audit.
