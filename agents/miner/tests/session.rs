@@ -143,7 +143,7 @@ async fn an_audited_result_is_paid_after_its_trace_was_handed_over_even_after_a_
     let (fake, dir) = (Fake::start().await, dir());
     fake.get().audits = true;
     fake.offer("a", 5);
-    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)])).await;
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
     fake.until("hands the trace over", |fake| !fake.traces.is_empty()).await;
     fake.until("claims on meanwhile", |fake| fake.claims >= 2).await;
     assert_eq!((agent.pending(&fake).await, agent.total(&fake).await), (1, None));
@@ -158,7 +158,7 @@ async fn an_audited_result_is_paid_after_its_trace_was_handed_over_even_after_a_
     assert_eq!(agent.pending(&fake).await, 1);
     agent.stop().await;
 
-    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)])).await;
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
     fake.get().audited.push("a".to_owned());
     agent.earns(&fake, 10).await;
     assert_eq!(agent.pending(&fake).await, 0);
@@ -171,7 +171,7 @@ async fn a_result_that_fails_its_audit_is_given_up() {
     let (fake, dir) = (Fake::start().await, dir());
     (fake.get().audits, fake.get().finds_fault) = (true, true);
     fake.offer("a", 5);
-    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)])).await;
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
     fake.until("hands the trace over", |fake| !fake.traces.is_empty()).await;
     for _ in 0..500 {
         if agent.pending(&fake).await == 0 {
