@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{config::Flags, run::run};
+use crate::{challenge::command::Challenge, config::Flags, run::run};
 use anyhow::Result;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use clap::{Parser, Subcommand};
@@ -34,6 +34,8 @@ enum Command {
     Run(Box<Flags>),
     /// Print the transaction that registers this node, or send it if the operator's keystore is given
     Register(Register),
+    /// Have a result judged on chain, with the receipt that an app keeps. Takes a bond and the jury's fee
+    Challenge(Box<Challenge>),
     /// Make keys
     #[command(subcommand)]
     Key(Key),
@@ -56,6 +58,10 @@ pub async fn main() -> Result<()> {
         Command::Run(flags) => run(flags.load()?, stop_signal()?).await,
         Command::Register(register) => {
             println!("{}", register.execute(Role::Coordinator).await?);
+            Ok(())
+        }
+        Command::Challenge(challenge) => {
+            println!("{}", challenge.execute().await?);
             Ok(())
         }
         Command::Key(Key::New(new)) => {

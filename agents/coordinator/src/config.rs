@@ -77,6 +77,19 @@ pub struct Flags {
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
     queue_limit: Option<usize>,
+    /// Share of results, 0 to 1, whose whole computation is run again before they are paid; of newcomers more. 0 trusts all miners,
+    /// and needs no ONNX Runtime [default: 0.05]
+    #[arg(long, value_name = "SHARE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_rate: Option<f64>,
+    /// CPU threads for audits [default: 1]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_threads: Option<usize>,
+    /// ONNX Runtime's shared library, for audits; else ORT_DYLIB_PATH is read
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    onnxruntime: Option<PathBuf>,
     /// Address to serve Prometheus metrics on [default: none]
     #[arg(long, value_name = "ADDR")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,6 +117,9 @@ struct Raw {
     lease_seconds: u64,
     offer_seconds: u64,
     queue_limit: usize,
+    audit_rate: f64,
+    audit_threads: usize,
+    onnxruntime: Option<PathBuf>,
     metrics: Option<SocketAddr>,
 }
 
@@ -131,6 +147,8 @@ struct Defaults {
     lease_seconds: u64,
     offer_seconds: u64,
     queue_limit: usize,
+    audit_rate: f64,
+    audit_threads: usize,
 }
 
 /// Checked settings.
@@ -153,6 +171,10 @@ pub struct Config {
     pub lease_seconds: u64,
     pub offer_seconds: u64,
     pub queue_limit: usize,
+    /// 0 to 1; 0 means no audits.
+    pub audit_rate: f64,
+    pub audit_threads: usize,
+    pub onnxruntime: Option<PathBuf>,
     pub metrics: Option<SocketAddr>,
 }
 
@@ -169,6 +191,8 @@ impl Flags {
             lease_seconds: 30,
             offer_seconds: 600,
             queue_limit: 1000,
+            audit_rate: 0.05,
+            audit_threads: 1,
         };
         let mut figment = Figment::from(Serialized::defaults(defaults));
         if let Some(path) = &self.config {
@@ -197,6 +221,8 @@ impl Raw {
             (1..=3600).contains(&self.lease_seconds) && self.lease_seconds <= self.offer_seconds,
             "--lease-seconds must lie between 1 and 3600 and not exceed --offer-seconds"
         );
+        ensure!((0.0..=1.0).contains(&self.audit_rate), "--audit-rate must lie between 0 and 1");
+        ensure!((1..=256).contains(&self.audit_threads), "--audit-threads must lie between 1 and 256");
         let amount = |flag: &str, text: &str| parse_cai(text).map_err(|e| anyhow::anyhow!("{flag}: {e}"));
         let hash = |text: &String| {
             text.parse::<B256>().with_context(|| format!("--api-key-hash: {text:?} is no SHA-256 in hex"))
@@ -220,6 +246,9 @@ impl Raw {
             lease_seconds: self.lease_seconds,
             offer_seconds: self.offer_seconds,
             queue_limit: self.queue_limit,
+            audit_rate: self.audit_rate,
+            audit_threads: self.audit_threads,
+            onnxruntime: self.onnxruntime,
             metrics: self.metrics,
         })
     }
@@ -280,6 +309,8 @@ mod tests {
                 (&["--listen", "0.0.0.0:8080"], "--api-key-hash is needed"),
                 (&["--api-key-hash", "secret"], "--api-key-hash"),
                 (&["--lease-seconds", "900"], "--lease-seconds"),
+                (&["--audit-rate", "5"], "--audit-rate"),
+                (&["--audit-rate", "nan"], "--audit-rate"),
             ] {
                 let error = format!("{:#}", load(arguments).unwrap_err());
                 assert!(error.contains(says), "{error}");

@@ -1,6 +1,7 @@
 //! The state that all parts share, and the loop that gives tasks to miners.
 
 use crate::{
+    audit::{Coin, Exposure, Rules},
     catalogue::Catalogue,
     config::Config,
     dispatch::{Dispatch, Queued},
@@ -21,7 +22,7 @@ use cuckoo_protocol::{
     message::Signed,
 };
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -55,8 +56,19 @@ pub struct Coordinator {
     pub sessions: Sessions,
     /// The operator that this agent works for.
     pub operator: Address,
+    /// Decides which results are audited.
+    pub coin: Coin,
+    /// The chain's dispute parameters when this agent started.
+    pub rules: Rules,
+    /// Told when a trace has come.
+    pub opened: Notify,
+    /// Told when there is somebody to accuse.
+    pub accusing: Notify,
     node: PrivateKeySigner,
     dispatch: Mutex<Dispatch>,
+    exposure: Mutex<Exposure>,
+    /// Miners with a challenge that has not ended: they get no work.
+    suspects: Mutex<HashSet<Address>>,
     sequence: AtomicU64,
     wake: Notify,
     waiters: Mutex<HashMap<String, Vec<oneshot::Sender<()>>>>,
@@ -66,7 +78,7 @@ impl Coordinator {
     /// Takes up the work that the store holds.
     ///
     /// # Errors
-    /// Of the store.
+    /// Of the store, or if the chain does not answer.
     pub async fn resume(
         config: Config,
         chain: Chain,
@@ -76,6 +88,10 @@ impl Coordinator {
         operator: Address,
         node: PrivateKeySigner,
     ) -> Result<Self> {
+        let rules = Rules::read(&chain).await?;
+        if rules.max_offer_life < config.offer_seconds {
+            tracing::info!(seconds = rules.max_offer_life, "offers bind for as long as their results can be disputed");
+        }
         let mut dispatch = Dispatch::new(Duration::from_secs(config.lease_seconds));
         let open = store.open_tasks().await?;
         let (resumed, now) = (open.len(), Instant::now());
@@ -92,7 +108,17 @@ impl Coordinator {
         if resumed > 0 {
             tracing::info!(tasks = resumed, "resumed the tasks that were not finished");
         }
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
+        let since = wall.saturating_sub(rules.challenge_window);
+        let unaudited = store.unaudited(since).await?;
+        let suspects = store.open_challenges().await?.iter().map(|challenge| challenge.miner).collect();
         Ok(Self {
+            coin: Coin::new(store.audit_key().await?, config.audit_rate),
+            exposure: Mutex::new(Exposure::new(rules.challenge_window, unaudited)),
+            suspects: Mutex::new(suspects),
+            rules,
+            opened: Notify::new(),
+            accusing: Notify::new(),
             sessions: Sessions::new(store.session_key().await?),
             sequence: AtomicU64::new(store.next_sequence().await?),
             dispatch: Mutex::new(dispatch),
@@ -122,6 +148,30 @@ impl Coordinator {
     /// The queue, workers and leases. Never held across an await.
     pub fn dispatch(&self) -> MutexGuard<'_, Dispatch> {
         self.dispatch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Work in flight. Never held across an await.
+    pub fn exposure(&self) -> MutexGuard<'_, Exposure> {
+        self.exposure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Miners that are accused. Never held across an await.
+    pub fn suspects(&self) -> MutexGuard<'_, HashSet<Address>> {
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wei that a miner may be given work for: its cap less what it did unaudited; nothing while it is accused.
+    fn room(&self, miner: Address, now: u64) -> U256 {
+        if self.suspects().contains(&miner) {
+            return U256::ZERO;
+        }
+        // Work is given out on trust.
+        if self.config.audit_rate == 0.0 { U256::MAX } else { self.exposure().room(miner, now) }
+    }
+
+    /// Seconds for which offers bind: no longer than results can be disputed.
+    pub fn offer_seconds(&self) -> u64 {
+        self.config.offer_seconds.min(self.rules.max_offer_life)
     }
 
     /// Has the dispatch loop look again.
@@ -155,7 +205,8 @@ impl Coordinator {
     /// What of a stored task dispatch needs.
     pub fn queued(task: &TaskRecord, ended: Vec<(Address, Over)>) -> Queued {
         let (id, model_id, unit_price) = (task.id.clone(), task.model_id, task.unit_price);
-        let mut queued = Queued { id, model_id, unit_price, excluded: Vec::new(), expired: 0 };
+        let price = task.price;
+        let mut queued = Queued { id, model_id, price, unit_price, excluded: Vec::new(), expired: 0 };
         for (miner, over) in ended {
             queued.note(miner, over);
         }
@@ -252,6 +303,8 @@ impl Coordinator {
 
     /// Gives the oldest task that can be given away to a miner drawn by weight. False if there is none.
     async fn assign(&self) -> Result<bool> {
+        let now = self.now();
+        self.dispatch().set_rooms(|miner| self.room(miner, now));
         let next = self.dispatch().next(|miner| self.weight(miner), Instant::now());
         let Some((task, mut candidates)) = next else { return Ok(false) };
         let (sequence, day) = (self.sequence.load(Ordering::Relaxed), self.now() / SECONDS_A_DAY);
@@ -267,7 +320,7 @@ impl Coordinator {
             modelId: record.model_id,
             requestHash: cuckoo_protocol::request::hash(&record.request),
             price: record.price,
-            expiry: self.now() + self.config.offer_seconds,
+            expiry: self.now() + self.offer_seconds(),
         })?;
         let lease = LeaseRecord {
             id: uuid::Uuid::now_v7().to_string(),

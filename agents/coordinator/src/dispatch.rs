@@ -23,6 +23,8 @@ pub struct Queued {
     pub id: String,
     /// Which model.
     pub model_id: B256,
+    /// Wei.
+    pub price: U256,
     /// Wei a pricing unit.
     pub unit_price: U256,
     /// Miners that let it expire or declined it: they do not get it again.
@@ -70,6 +72,8 @@ struct Worker {
     seen: Instant,
     /// It said that it is busy: left out of draws until then.
     resting: Option<Instant>,
+    /// Wei that it may be given work for, what it works on included.
+    room: U256,
 }
 
 /// What `/v1/network` tells about a worker.
@@ -140,6 +144,7 @@ impl Dispatch {
             mailbox,
             seen: now,
             resting: None,
+            room: U256::MAX,
         };
         self.workers.insert(identity.miner, worker);
     }
@@ -172,10 +177,26 @@ impl Dispatch {
             return None;
         }
         self.queue.values().find_map(|task| {
-            let candidates: Vec<Candidate> =
-                free.iter().filter(|(c, worker)| worker.refusal(c.miner, task).is_none()).map(|(c, _)| *c).collect();
+            let able = |(c, worker): &&(Candidate, &Worker)| {
+                worker.refusal(c.miner, task).is_none() && self.has_room(c.miner, worker, task)
+            };
+            let candidates: Vec<Candidate> = free.iter().filter(able).map(|(c, _)| *c).collect();
             (!candidates.is_empty()).then(|| (task.clone(), candidates))
         })
+    }
+
+    /// Sets for how much each miner may be given work, in wei, what it works on included. Without, there is no limit.
+    pub fn set_rooms(&mut self, room: impl Fn(Address) -> U256) {
+        for (miner, worker) in &mut self.workers {
+            worker.room = room(*miner);
+        }
+    }
+
+    /// Whether `worker` may be given `task` besides what it works on.
+    fn has_room(&self, miner: Address, worker: &Worker, task: &Queued) -> bool {
+        let leased = self.leases.values().filter(|active| active.miner == miner);
+        let wanted = leased.fold(task.price, |sum, active| sum.saturating_add(active.task.price));
+        wanted <= worker.room
     }
 
     /// Takes a task off the queue and a slot of `miner` for the lease. False if one of them is gone by now.
@@ -244,7 +265,8 @@ impl Dispatch {
         let mut reasons = BTreeMap::new();
         if let Some(worker) = self.workers.get(&miner) {
             for task in self.queue.values() {
-                let reason = worker.refusal(miner, task).unwrap_or("busy");
+                let full = || if self.has_room(miner, worker, task) { "busy" } else { "unaudited" };
+                let reason = worker.refusal(miner, task).unwrap_or_else(full);
                 *reasons.entry(reason.to_owned()).or_default() += 1;
             }
         }

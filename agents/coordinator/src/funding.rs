@@ -34,6 +34,10 @@ pub async fn run(coordinator: &Coordinator, sender: &Sender, shutdown: Cancellat
 /// Looks at every channel that owes more than when it was last found funded.
 async fn round(coordinator: &Coordinator, sender: &Sender, funded: &mut HashMap<Address, U256>) -> Result<()> {
     for (miner, cumulative) in coordinator.store.channels().await? {
+        // Whose results are all being audited, or were found false, is owed nothing.
+        if cumulative.is_zero() {
+            continue;
+        }
         if funded.get(&miner) != Some(&cumulative) && top_up(coordinator, sender, miner, cumulative).await? {
             funded.insert(miner, cumulative);
         }

@@ -12,7 +12,9 @@
 //! | [`funding`] | keeps channels funded on chain |
 
 pub mod api;
+pub mod audit;
 pub mod catalogue;
+pub mod challenge;
 pub mod cli;
 pub mod config;
 pub mod coordinator;
@@ -21,6 +23,7 @@ pub mod draw;
 pub mod error;
 pub mod funding;
 pub mod link;
+mod output;
 pub mod run;
 pub mod session;
 pub mod store;

@@ -1,13 +1,20 @@
 //! `coordinator-agent run`: starts everything in order, and stops it.
 
 use crate::{
-    api, catalogue::Catalogue, config::Config, coordinator::Coordinator, funding, link, session::SESSION_SECONDS,
+    api,
+    audit::{self, Checker},
+    catalogue::Catalogue,
+    challenge,
+    config::Config,
+    coordinator::Coordinator,
+    funding, link,
+    session::SESSION_SECONDS,
     store::Store,
 };
 use alloy::primitives::Address;
 use anyhow::{Context, Result, bail};
 use axum::Router;
-use cuckoo_chain::{Chain, command::read_deployment, keystore, sender::Sender, view, view::View};
+use cuckoo_chain::{Chain, command::read_deployment, disputes::Court, keystore, sender::Sender, view, view::View};
 use cuckoo_protocol::contracts::Role;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use std::{sync::Arc, time::Duration};
@@ -42,6 +49,11 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<()> {
         tracing::info!(model = offered.manifest.name, id = %offered.model_id, "offering work");
     }
 
+    let checker = match config.audit_rate > 0.0 {
+        true => Some(Checker::start(config.onnxruntime.clone(), config.models.clone(), config.audit_threads).await?),
+        false => None,
+    };
+
     let chain = Chain::connect(config.rpc_urls.clone(), deployment, shutdown.clone()).await?;
     let view = view::follow(&chain, shutdown.clone()).await?;
     let sender = Sender::open(&chain, node.clone(), config.data_dir.join("transactions.json")).await?;
@@ -63,8 +75,25 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<()> {
         async move { coordinator.run(shutdown).await }
     });
     let funding = tokio::spawn({
-        let (coordinator, shutdown) = (coordinator.clone(), shutdown.clone());
+        let (coordinator, sender, shutdown) = (coordinator.clone(), sender.clone(), shutdown.clone());
         async move { funding::run(&coordinator, &sender, shutdown).await }
+    });
+    let challenges = tokio::spawn({
+        let (coordinator, shutdown) = (coordinator.clone(), shutdown.clone());
+        async move {
+            let court = Court::new(coordinator.chain.clone(), sender);
+            challenge::run(&coordinator, &court, shutdown).await;
+        }
+    });
+    let audits = tokio::spawn({
+        let (coordinator, shutdown) = (coordinator.clone(), shutdown.clone());
+        async move {
+            let Some(checker) = checker else { return };
+            tokio::join!(
+                audit::run(&coordinator, &checker, shutdown.clone()),
+                audit::follow(&coordinator, shutdown.clone())
+            );
+        }
     });
 
     let packages = link::package::router(coordinator.catalogue.clone());
@@ -84,7 +113,10 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<()> {
         () = async { shutdown.cancelled().await; tokio::time::sleep(LAST_CALLS).await } => {}
     }
     dispatch.await.context("dispatch stopped")?;
-    funding.abort();
+    // Whatever they were at goes on after the next start.
+    for task in [funding, challenges, audits] {
+        task.abort();
+    }
     tracing::info!("stopped; open tasks go on after the next start");
     Ok(())
 }

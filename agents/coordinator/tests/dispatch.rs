@@ -29,7 +29,8 @@ fn miner(n: u8) -> Identity {
 }
 
 fn task(n: u64) -> Queued {
-    Queued { id: format!("{n:08}"), model_id: MODEL, unit_price: U256::from(10), excluded: Vec::new(), expired: 0 }
+    let (price, unit_price) = (U256::from(5), U256::from(10));
+    Queued { id: format!("{n:08}"), model_id: MODEL, price, unit_price, excluded: Vec::new(), expired: 0 }
 }
 
 fn capability(least_price: u64) -> Vec<Capability> {
@@ -123,6 +124,32 @@ fn only_the_live_the_willing_and_the_free_are_candidates() {
     assert!(!dispatch.reserve("b", "00000002", miner(1).miner, later), "no slot left");
     assert_eq!(dispatch.skipped(miner(2).miner)["price"], 1);
     assert_eq!(dispatch.skipped(miner(3).miner)["model"], 1);
+}
+
+#[test]
+fn a_miner_at_its_cap_is_passed_over_until_audits_free_it() {
+    let (mut dispatch, now) = (Dispatch::new(LEASE_TIME), Instant::now());
+    let _one = ready(&mut dispatch, 1, 2, now);
+    let _two = ready(&mut dispatch, 2, 2, now);
+    let limit = |one: u64| move |m: Address| if m == miner(1).miner { U256::from(one) } else { U256::MAX };
+    dispatch.enqueue(task(1));
+    dispatch.enqueue(task(2));
+    let candidates = |dispatch: &Dispatch| {
+        let (_, candidates) = dispatch.next(weight, now).unwrap();
+        let mut miners: Vec<Address> = candidates.iter().map(|c| c.miner).collect();
+        miners.sort();
+        miners
+    };
+    let both = vec![miner(1).miner, miner(2).miner];
+    dispatch.set_rooms(limit(4));
+    assert_eq!(candidates(&dispatch), [miner(2).miner], "a task is 5 wei");
+    assert_eq!(dispatch.skipped(miner(1).miner)["unaudited"], 2);
+    dispatch.set_rooms(limit(9));
+    assert_eq!(candidates(&dispatch), both);
+    assert!(dispatch.reserve("a", "00000001", miner(1).miner, now));
+    assert_eq!(candidates(&dispatch), [miner(2).miner], "what it works on counts");
+    dispatch.set_rooms(limit(10));
+    assert_eq!(candidates(&dispatch), both);
 }
 
 #[test]

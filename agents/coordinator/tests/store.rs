@@ -5,8 +5,9 @@ use alloy::{
     signers::local::PrivateKeySigner,
 };
 use cuckoo_coordinator::{
+    audit::Finding,
     draw::Candidate,
-    store::{Accepted, Inserted, LeaseRecord, NewTask, Over, Store},
+    store::{Accepted, AuditState, ChallengeState, Inserted, LeaseRecord, NewTask, Over, Store},
     task::Status,
 };
 use cuckoo_protocol::{
@@ -119,8 +120,8 @@ async fn a_result_is_paid_once() {
     let folder = tempfile::tempdir().unwrap();
     let (store, task, lease) = leased(folder.path()).await;
     let result = result(&lease);
-    assert_eq!(store.accept(&lease, &result).await.unwrap(), Accepted::Paid(U256::from(PRICE)));
-    assert_eq!(store.accept(&lease, &result).await.unwrap(), Accepted::Again(U256::from(PRICE)));
+    assert_eq!(store.accept(&lease, &result, None).await.unwrap(), Accepted::Paid(U256::from(PRICE)));
+    assert_eq!(store.accept(&lease, &result, None).await.unwrap(), Accepted::Again(U256::from(PRICE)));
     assert_eq!(store.channel(Address::repeat_byte(1)).await.unwrap(), (U256::from(PRICE), 1));
     assert_eq!(store.result(&lease).await.unwrap(), Some(result));
     assert_eq!(store.task(&task.id).await.unwrap().unwrap().status, Status::Done);
@@ -137,8 +138,8 @@ async fn the_first_valid_result_wins_even_from_a_lease_that_expired() {
     let second = lease(&task, "second", 2);
     assert!(store.insert_lease(&second, 1, 20_000, &candidates()).await.unwrap());
 
-    assert!(matches!(store.accept(&first, &result(&first)).await.unwrap(), Accepted::Paid(_)));
-    assert_eq!(store.accept(&second, &result(&second)).await.unwrap(), Accepted::TooLate);
+    assert!(matches!(store.accept(&first, &result(&first), None).await.unwrap(), Accepted::Paid(_)));
+    assert_eq!(store.accept(&second, &result(&second), None).await.unwrap(), Accepted::TooLate);
     assert_eq!(store.channel(Address::repeat_byte(2)).await.unwrap(), (U256::ZERO, 0), "the loser is not paid");
     assert_eq!(store.task(&task.id).await.unwrap().unwrap().lease.as_deref(), Some("lease"));
     assert_eq!(store.lease("second", COORDINATOR).await.unwrap().unwrap().over.as_deref(), Some("lost"));
@@ -149,7 +150,7 @@ async fn a_cancelled_task_is_neither_leased_nor_paid() {
     let folder = tempfile::tempdir().unwrap();
     let (store, task, first) = leased(folder.path()).await;
     assert!(store.end_task(&task.id, Status::Cancelled, "no longer wanted").await.unwrap());
-    assert_eq!(store.accept(&first, &result(&first)).await.unwrap(), Accepted::TooLate);
+    assert_eq!(store.accept(&first, &result(&first), None).await.unwrap(), Accepted::TooLate);
     assert!(!store.insert_lease(&lease(&task, "second", 2), 1, 20_000, &[]).await.unwrap());
 }
 
@@ -174,4 +175,82 @@ async fn what_is_owed_only_grows() {
         store.raise_channel(miner, U256::from(shown)).await.unwrap();
         assert_eq!(store.channel(miner).await.unwrap().0, U256::from(owed));
     }
+}
+
+/// A store with one result that is audited until second 50.
+async fn audited(folder: &Path) -> (Store, LeaseRecord) {
+    let (store, _, lease) = leased(folder).await;
+    assert_eq!(store.accept(&lease, &result(&lease), Some(50)).await.unwrap(), Accepted::Audited);
+    (store, lease)
+}
+
+#[tokio::test]
+async fn an_audited_result_is_paid_once_and_only_when_its_audit_went_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, lease) = audited(folder.path()).await;
+    let miner = Address::repeat_byte(1);
+    assert_eq!(
+        store.accept(&lease, &result(&lease), None).await.unwrap(),
+        Accepted::Again(U256::ZERO),
+        "no second coin"
+    );
+    assert_eq!(store.channel(miner).await.unwrap(), (U256::ZERO, 1));
+    assert_eq!(store.unaudited(0).await.unwrap().len(), 1);
+    assert!(!store.pass_audit("lease", AuditState::Passed).await.unwrap(), "nothing was opened");
+    drop(store);
+
+    let store = Store::open(folder.path()).await.unwrap();
+    assert_eq!(store.audits(AuditState::Asked).await.unwrap()[0].deadline, 50);
+    assert!(store.open_audit("lease").await.unwrap());
+    assert!(!store.open_audit("lease").await.unwrap());
+    drop(store);
+
+    let store = Store::open(folder.path()).await.unwrap();
+    assert_eq!(store.audits(AuditState::Opened).await.unwrap()[0].lease, "lease");
+    assert!(store.pass_audit("lease", AuditState::Passed).await.unwrap());
+    assert!(!store.pass_audit("lease", AuditState::Passed).await.unwrap());
+    assert_eq!(store.channel(miner).await.unwrap(), (U256::from(PRICE), 1));
+    assert_eq!((store.passed_audits(miner).await.unwrap(), store.unaudited(0).await.unwrap().len()), (1, 0));
+    assert!(store.audits(AuditState::Opened).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_result_that_fails_its_audit_is_challenged_and_never_paid() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = audited(folder.path()).await;
+    let audit = store.audit("lease").await.unwrap().unwrap();
+    let finding = Finding { transition: 3, tile: None, reason: "step 3 is off".to_owned() };
+    assert!(store.fail_audit(&audit, AuditState::Refused, &finding).await.unwrap());
+    assert!(!store.fail_audit(&audit, AuditState::Missed, &finding).await.unwrap());
+    assert!(!store.open_audit("lease").await.unwrap(), "too late");
+    assert!(!store.pass_audit("lease", AuditState::Waived).await.unwrap());
+    drop(store);
+
+    let store = Store::open(folder.path()).await.unwrap();
+    let miner = Address::repeat_byte(1);
+    assert_eq!((store.channel(miner).await.unwrap().0, store.passed_audits(miner).await.unwrap()), (U256::ZERO, 0));
+    let mut challenge = store.open_challenges().await.unwrap().remove(0);
+    assert_eq!((&challenge.finding, challenge.state, challenge.dispute), (&finding, ChallengeState::Due, None));
+    (challenge.state, challenge.dispute) = (ChallengeState::Open, Some(B256::repeat_byte(9)));
+    store.update_challenge(&challenge).await.unwrap();
+    assert_eq!(store.open_challenges().await.unwrap()[0].dispute, Some(B256::repeat_byte(9)));
+    (challenge.state, challenge.slashed) = (ChallengeState::Convicted, Some(U256::from(5)));
+    store.update_challenge(&challenge).await.unwrap();
+    assert!(store.open_challenges().await.unwrap().is_empty());
+    let stored = store.challenge("lease").await.unwrap().unwrap();
+    assert_eq!(
+        (stored.state, stored.slashed, stored.task.as_str()),
+        (ChallengeState::Convicted, Some(U256::from(5)), "task")
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_challenged_any_more_is_no_work_in_flight() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _, lease) = leased(folder.path()).await;
+    store.accept(&lease, &result(&lease), None).await.unwrap();
+    let expiry = lease.offer.message.expiry;
+    let in_flight = store.unaudited(expiry - 1).await.unwrap();
+    assert_eq!((in_flight[0].price, in_flight[0].expiry, in_flight.len()), (U256::from(PRICE), expiry, 1));
+    assert!(store.unaudited(expiry).await.unwrap().is_empty());
 }

@@ -117,6 +117,10 @@ pub struct CoordinatorFlags {
     pub channel_target: String,
     /// Seconds after which a silent miner's task is given to another.
     pub lease_seconds: u32,
+    /// Share of results that is audited.
+    pub audit_rate: f64,
+    /// ONNX Runtime's shared library, for audits.
+    pub onnxruntime: PathBuf,
     /// SHA-256 of the app's key.
     pub api_key_hash: B256,
 }
@@ -136,6 +140,7 @@ impl CoordinatorFlags {
         command.args(["--listen", &format!("127.0.0.1:{}", self.port), "--origin", &self.origin()]);
         command.args(["--price", &self.price, "--channel-target", &self.channel_target]);
         command.args(["--lease-seconds", &self.lease_seconds.to_string()]);
+        command.args(["--audit-rate", &self.audit_rate.to_string()]).arg("--onnxruntime").arg(&self.onnxruntime);
         command.args(["--api-key-hash", &format!("{:x}", self.api_key_hash)]);
         command
     }

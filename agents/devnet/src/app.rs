@@ -74,6 +74,19 @@ pub struct TaskView {
     pub error: Option<Value>,
 }
 
+/// One of `GET /v1/challenges`: what is used of it here.
+#[derive(Clone, Debug, Deserialize)]
+#[allow(missing_docs)]
+pub struct ChallengeView {
+    pub task: String,
+    pub miner: Address,
+    pub transition: u32,
+    pub reason: String,
+    pub status: String,
+    #[serde(default)]
+    pub slashed: Option<String>,
+}
+
 /// `GET /v1/models`: what is used of it here.
 #[derive(Debug, Deserialize)]
 struct ModelList {
@@ -202,6 +215,14 @@ impl App {
     /// As [`Self::generate`].
     pub async fn network(&self) -> Result<NetworkView> {
         self.json(Method::GET, "/v1/network", None).await
+    }
+
+    /// Results that audits found false: `GET /v1/challenges`.
+    ///
+    /// # Errors
+    /// As [`Self::generate`].
+    pub async fn challenges(&self) -> Result<Vec<ChallengeView>> {
+        self.json(Method::GET, "/v1/challenges", None).await
     }
 
     /// The modelId of a model that the coordinator offers: `GET /v1/models`.

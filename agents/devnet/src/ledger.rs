@@ -71,6 +71,14 @@ impl Ledger {
         Ok(IStaking::new(self.contracts.staking, &self.provider).weightOf(operator).call().await?)
     }
 
+    /// CAI wei that `operator` holds of its own pool.
+    ///
+    /// # Errors
+    /// If the chain does not answer.
+    pub async fn own_stake(&self, operator: Address) -> Result<U256> {
+        Ok(IStaking::new(self.contracts.staking, &self.provider).assetsOf(operator, operator).call().await?)
+    }
+
     /// Shares that `operator` holds of its own pool.
     ///
     /// # Errors

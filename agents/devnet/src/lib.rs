@@ -5,6 +5,7 @@
 //! `register` command, and every transaction is signed by the account that owns it.
 
 pub mod account;
+pub mod adversary;
 pub mod agent;
 pub mod anvil;
 pub mod app;

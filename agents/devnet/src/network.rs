@@ -55,6 +55,8 @@ impl Network {
             // Whole CAI; much more than a demonstration pays.
             channel_target: "50".to_owned(),
             lease_seconds: site.plan.lease_seconds,
+            audit_rate: site.plan.audit_rate,
+            onnxruntime: site.toolchain.onnxruntime.clone(),
             api_key_hash: B256::from_slice(&Sha256::digest(&api_key)),
         };
         let expectation = Expectation {

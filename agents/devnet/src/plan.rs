@@ -29,6 +29,8 @@ pub struct Plan {
     pub collect_at: String,
     /// Seconds after which a silent miner's task is given to another.
     pub lease_seconds: u32,
+    /// Share of results that the coordinator audits; of newcomers it audits more.
+    pub audit_rate: f64,
     /// Threads that a miner computes with.
     pub threads: u32,
     /// At most three: the accounts after the coordinator's.
@@ -66,6 +68,7 @@ impl Plan {
             model: "cuckoo-tiny".to_owned(),
             price: "10".to_owned(),
             collect_at: "0.001".to_owned(),
+            audit_rate: 0.05,
             threads: 1,
             lease_seconds: 5,
             miners: MinerPlan::unequal_three(),

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use cuckoo_protocol::{
     contracts::{Login, Result as TaskResult},
     link::{
-        Capability, ClaimAnswer, ClaimRequest, Decline, LoginAnswer, LoginRequest, Nonce, PARK_SECONDS,
+        Capability, ClaimAnswer, ClaimRequest, Decline, LoginAnswer, LoginRequest, Nonce, PARK_SECONDS, ResultAnswer,
         ResultSubmission,
     },
     message::{Domain, Signed},
@@ -77,6 +77,17 @@ impl Rogue {
     pub async fn submit(&self, lease: &str, result: Signed<TaskResult>, png: Vec<u8>) -> Result<serde_json::Value> {
         let submission = ResultSubmission { result, output: png };
         self.call(Method::POST, &format!("leases/{lease}/result"), Some(&submission)).await
+    }
+
+    /// Hands the packed trace of an audited result over.
+    ///
+    /// # Errors
+    /// As [`Self::login`].
+    pub async fn open_trace(&self, lease: &str, packed: Vec<u8>) -> Result<ResultAnswer> {
+        let url = format!("{}/link/v1/leases/{lease}/trace", self.origin);
+        let answer = self.client.post(url).bearer_auth(&self.token).body(packed).send().await?;
+        let (status, bytes) = (answer.status(), answer.bytes().await?);
+        if status.is_success() { Ok(serde_json::from_slice(&bytes)?) } else { Err(Refusal::read(status, &bytes)) }
     }
 
     /// Gives a lease back.

@@ -84,6 +84,7 @@ async fn start(options: Options) -> Result<Network> {
         price: "10".to_owned(),
         collect_at: "5".to_owned(),
         lease_seconds: 30,
+        audit_rate: 0.05,
         threads: 2,
         miners: MinerPlan::unequal_three(),
     })

@@ -2,15 +2,16 @@
 
 use alloy::{
     network::EthereumWallet,
-    primitives::{Address, U256},
+    primitives::{Address, B256, Bytes, U256},
     providers::{DynProvider, Provider, ProviderBuilder},
     rpc::types::TransactionRequest,
     signers::local::PrivateKeySigner,
     sol,
+    sol_types::SolCall,
 };
 use anyhow::{Context, Result, ensure};
 use cuckoo_protocol::{
-    contracts::IStaking,
+    contracts::{IDisputes, IStaking},
     deployment::{Contracts, Deployment},
 };
 use std::{sync::Arc, time::Duration};
@@ -23,6 +24,13 @@ sol! {
     interface Token {
         function transfer(address to, uint256 amount) external returns (bool);
         function approve(address spender, uint256 amount) external returns (bool);
+    }
+
+    /// What a proposer needs of the timelock that owns the contracts.
+    #[sol(rpc)]
+    interface Timelock {
+        function schedule(address target, uint256 value, bytes data, bytes32 predecessor, bytes32 salt, uint256 delay) external;
+        function execute(address target, uint256 value, bytes payload, bytes32 predecessor, bytes32 salt) external payable;
     }
 }
 
@@ -94,6 +102,22 @@ impl Wallet {
         let staking = IStaking::new(self.contracts.staking, &self.provider);
         let staked = staking.delegate(operator, amount, self.address).send().await?.get_receipt().await?;
         ensure!(staked.status(), "staking failed on chain");
+        Ok(())
+    }
+
+    /// Has the owner, whose only proposer this account is, list a model for disputes.
+    ///
+    /// # Errors
+    /// If a transaction is refused or fails.
+    pub async fn list_model(&self, model_id: B256) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        let timelock = Timelock::new(self.contracts.timelock, &self.provider);
+        let data: Bytes = IDisputes::setModelCall { modelId: model_id, listed: true }.abi_encode().into();
+        let (disputes, none) = (self.contracts.disputes, B256::ZERO);
+        let announced = timelock.schedule(disputes, U256::ZERO, data.clone(), none, none, U256::ZERO);
+        ensure!(announced.send().await?.get_receipt().await?.status(), "announcing failed on chain");
+        let listed = timelock.execute(disputes, U256::ZERO, data, none, none);
+        ensure!(listed.send().await?.get_receipt().await?.status(), "listing the model failed on chain");
         Ok(())
     }
 

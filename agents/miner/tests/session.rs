@@ -13,7 +13,7 @@ use cuckoo_miner::{
     store::Store,
     workshop::Workshop,
 };
-use cuckoo_protocol::link::Capability;
+use cuckoo_protocol::{link::Capability, trace::pack};
 use fake::{Fake, MINER, NOW, deployment, domain, manifest};
 use std::{
     collections::BTreeMap,
@@ -135,6 +135,54 @@ async fn a_lease_becomes_a_signed_result_and_a_voucher() {
     let trace = agent.workshop.store.trace(offer_hash).await.unwrap().unwrap();
     assert_eq!(trace.len(), offers[0].states() as usize);
     assert_eq!(fake.get().logins.len(), 1);
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn an_audited_result_is_paid_after_its_trace_was_handed_over_even_after_a_restart() {
+    let (fake, dir) = (Fake::start().await, dir());
+    fake.get().audits = true;
+    fake.offer("a", 5);
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
+    fake.until("hands the trace over", |fake| !fake.traces.is_empty()).await;
+    fake.until("claims on meanwhile", |fake| fake.claims >= 2).await;
+    assert_eq!((agent.pending(&fake).await, agent.total(&fake).await), (1, None));
+    let offer_hash = fake.get().results[0].1.result.message.offerHash;
+    let states = agent.workshop.store.trace(offer_hash).await.unwrap().unwrap();
+    assert_eq!(fake.get().traces[0], ("a".to_owned(), pack(&states)));
+
+    // Another one is paid at once; the first is not in that voucher, and that is no fault.
+    fake.get().audits = false;
+    fake.offer("b", 5);
+    agent.earns(&fake, 5).await;
+    assert_eq!(agent.pending(&fake).await, 1);
+    agent.stop().await;
+
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
+    fake.get().audited.push("a".to_owned());
+    agent.earns(&fake, 10).await;
+    assert_eq!(agent.pending(&fake).await, 0);
+    assert_eq!((fake.get().results.len(), fake.get().traces.len()), (2, 1), "nothing was sent twice");
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_result_that_fails_its_audit_is_given_up() {
+    let (fake, dir) = (Fake::start().await, dir());
+    (fake.get().audits, fake.get().finds_fault) = (true, true);
+    fake.offer("a", 5);
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
+    fake.until("hands the trace over", |fake| !fake.traces.is_empty()).await;
+    for _ in 0..500 {
+        if agent.pending(&fake).await == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!((agent.pending(&fake).await, agent.total(&fake).await), (0, None));
+    fake.get().audits = false;
+    fake.offer("b", 5);
+    agent.earns(&fake, 5).await;
     agent.stop().await;
 }
 

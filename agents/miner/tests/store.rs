@@ -58,6 +58,7 @@ impl World {
             price: U256::from(price),
             expiry,
             submission: ResultSubmission { result, output: vec![number; 1000] },
+            audit: None,
         }
     }
 

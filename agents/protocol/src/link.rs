@@ -8,6 +8,8 @@
 //! | `POST /link/v1/claim` | [`ClaimRequest`] | [`ClaimAnswer`], after at most [`PARK_SECONDS`] |
 //! | `POST /link/v1/leases/{id}/events` | [`LeaseEvent`] | 204, or 410 when the lease is over |
 //! | `POST /link/v1/leases/{id}/result` | [`ResultSubmission`] | [`ResultAnswer`] |
+//! | `POST /link/v1/leases/{id}/trace` | [`crate::trace::pack`] of all states, as bytes | [`ResultAnswer`] |
+//! | `GET /link/v1/leases/{id}/pay` | | [`ResultAnswer`] |
 //! | `POST /link/v1/leases/{id}/decline` | [`Decline`] | 204 |
 //!
 //! All but the first three carry `Authorization: Bearer <token>`. Errors are [`ErrorBody`] with a fitting status.
@@ -121,12 +123,27 @@ pub struct ResultSubmission {
     pub output: Vec<u8>,
 }
 
-/// An accepted result.
+/// What an accepted result earns: pay at once, or an audit first. A cumulative voucher cannot be taken back.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ResultAnswer {
+#[serde(rename_all = "snake_case")]
+pub enum ResultAnswer {
     /// Pay: all that the coordinator owes the miner by now.
-    pub voucher: Signed<Voucher>,
+    Voucher(Signed<Voucher>),
+    /// The result is audited, and paid when that has gone well.
+    Audit(AuditNotice),
 }
+
+/// A result that is paid after its audit. Until then the miner asks again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditNotice {
+    /// Unix seconds until which the trace must be here: later it is not paid, and may be challenged on chain.
+    pub deadline: u64,
+    /// Whether the trace is here.
+    pub received: bool,
+}
+
+/// Code of the refusal of a result's pay for good: its audit went wrong, or its trace did not come in time.
+pub const NOT_PAID: &str = "not_paid";
 
 /// The reason of a [`Decline`] that says: no slot is free just now, but later one may be.
 pub const BUSY: &str = "busy";

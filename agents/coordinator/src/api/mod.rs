@@ -8,9 +8,11 @@
 //! | `GET /v1/tasks/{id}` | its status, and its output when done |
 //! | `GET /v1/tasks/{id}/receipt` | its signed offer and result |
 //! | `DELETE /v1/tasks/{id}` | takes it back |
+//! | `GET /v1/challenges` | results that audits found false, and what becomes of their disputes; open to all |
 //! | `GET /v1/models`, `GET /v1/network`, `GET /v1/draws/{n}` | what is offered, who works, how it was drawn; open to all |
 //! | `GET /healthz`, `GET /readyz` | for operators' tools |
 
+mod challenges;
 mod embeddings;
 mod images;
 mod network;
@@ -39,6 +41,7 @@ pub fn router() -> Router<Arc<Coordinator>> {
         .route("/v1/tasks", post(tasks::submit))
         .route("/v1/tasks/{id}", get(tasks::show).delete(tasks::cancel))
         .route("/v1/tasks/{id}/receipt", get(tasks::receipt))
+        .route("/v1/challenges", get(challenges::list))
         .route("/v1/models", get(network::models))
         .route("/v1/network", get(network::network))
         .route("/v1/draws/{sequence}", get(network::draw))

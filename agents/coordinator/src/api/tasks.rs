@@ -1,6 +1,6 @@
 //! `/v1/tasks`: the same work without waiting for it.
 
-use super::{App, embeddings::EmbeddingRequest, images::ImageRequest, submit::impossible};
+use super::{App, challenges::Challenge, embeddings::EmbeddingRequest, images::ImageRequest, submit::impossible};
 use crate::{
     coordinator::Coordinator,
     error::{ApiError, Body},
@@ -81,6 +81,12 @@ pub(super) struct TaskAnswer {
     miner: Option<alloy::primitives::Address>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// Of an audited result: `asked`, `opened`, `passed`, `waived`, `missed` or `refused`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<&'static str>,
+    /// Of a result that an audit found false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenge: Option<Challenge>,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Vec<Item>>,
 }
@@ -231,6 +237,12 @@ async fn answer(coordinator: &Coordinator, task: TaskRecord) -> Result<TaskAnswe
         Some(lease) => coordinator.store.lease(lease, coordinator.operator).await?.map(|l| l.offer.message.miner),
         None => None,
     };
+    let (audit, challenge) = match (task.status, &task.lease) {
+        (Status::Done, Some(lease)) => {
+            (coordinator.store.audit(lease).await?, coordinator.store.challenge(lease).await?.map(Challenge::from))
+        }
+        _ => (None, None),
+    };
     Ok(TaskAnswer {
         id: task.id,
         status: task.status.as_str(),
@@ -240,6 +252,8 @@ async fn answer(coordinator: &Coordinator, task: TaskRecord) -> Result<TaskAnswe
         updated: task.updated / 1000,
         miner,
         error: task.error,
+        audit: audit.map(|audit| audit.state.as_str()),
+        challenge,
         data,
     })
 }

@@ -1,11 +1,13 @@
 //! Claims, signs of life, and results.
 
-use super::{Session, output};
+use super::Session;
 use crate::{
     coordinator::Coordinator,
     error::{ApiError, Body},
+    link::audit::answer,
+    output,
     session::Identity,
-    store::{Accepted, LeaseRecord, Over},
+    store::{Accepted, LeaseRecord, Over, Unaudited},
 };
 use alloy::primitives::Bytes;
 use axum::{
@@ -94,27 +96,46 @@ pub(super) async fn result(
 
     // On disk before the row that points at it.
     coordinator.store.write_output(&id, output).await?;
-    let cumulative = match coordinator.store.accept(&lease, &submission.result).await? {
-        Accepted::Paid(cumulative) => {
+    let audit = audit(&coordinator, &lease, &submission.result).await?;
+    match coordinator.store.accept(&lease, &submission.result, audit).await? {
+        Accepted::Paid(_) | Accepted::Audited => {
             tracing::info!(task = lease.task, %miner, "result accepted");
             metrics::counter!("cuckoo_tasks_done_total").increment(1);
+            let offer = &lease.offer.message;
+            let (price, expiry) = (offer.price, offer.expiry);
+            coordinator.exposure().add(Unaudited { lease: id.clone(), miner, price, expiry });
             coordinator.dispatch().finish_lease(&id, Instant::now());
             coordinator.announce_end(&lease.task);
             coordinator.wake();
-            cumulative
         }
-        Accepted::Again(cumulative) => cumulative,
+        Accepted::Again(_) => {}
         Accepted::TooLate => {
             coordinator.dispatch().finish_lease(&id, Instant::now());
             coordinator.store.drop_output(&id).await;
             return Err(lease_over());
         }
-    };
-    Ok(Json(ResultAnswer { voucher: coordinator.voucher(miner, cumulative)? }))
+    }
+    Ok(Json(answer(&coordinator, &lease).await?))
+}
+
+/// Until when the trace of a result is due, if the coin says that it is audited.
+async fn audit(
+    coordinator: &Coordinator,
+    lease: &LeaseRecord,
+    result: &Signed<TaskResult>,
+) -> Result<Option<u64>, ApiError> {
+    let offer = &lease.offer.message;
+    let passed = coordinator.store.passed_audits(offer.miner).await?;
+    let falls = coordinator.coin.falls(coordinator.chain.domain().digest(&result.message), passed);
+    Ok(falls.then(|| coordinator.rules.audit_deadline(coordinator.now(), offer.expiry)))
 }
 
 /// The lease, if it is the caller's.
-async fn own_lease(coordinator: &Coordinator, identity: Identity, id: &str) -> Result<LeaseRecord, ApiError> {
+pub(super) async fn own_lease(
+    coordinator: &Coordinator,
+    identity: Identity,
+    id: &str,
+) -> Result<LeaseRecord, ApiError> {
     let lease = coordinator.store.lease(id, coordinator.operator).await?;
     let lease = lease.ok_or_else(|| ApiError::not_found("lease", id))?;
     if lease.offer.message.miner != identity.miner {

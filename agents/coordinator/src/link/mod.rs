@@ -1,8 +1,8 @@
 //! The miners' side of the HTTP server: `/link/v1`. The wire types and the table of calls are in `cuckoo_protocol::link`.
 
+mod audit;
 mod lease;
 mod login;
-mod output;
 pub mod package;
 
 use crate::{coordinator::Coordinator, error::ApiError, session::Identity};
@@ -14,9 +14,16 @@ use axum::{
 };
 use cuckoo_protocol::contracts::Role;
 use std::sync::Arc;
+use tower::limit::ConcurrencyLimitLayer;
 
 /// Largest result: a picture of 4096×4096 as PNG in base64 stays below it.
 const MAX_RESULT_BYTES: usize = 96 * 1024 * 1024;
+
+/// Largest trace: some hundred states of what Stable Diffusion XL works on.
+const MAX_TRACE_BYTES: usize = 256 * 1024 * 1024;
+
+/// Traces read at once: more wait, so that no crowd of uploads takes the memory.
+const UPLOADS: usize = 8;
 
 /// Largest of all other bodies.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -26,14 +33,20 @@ pub fn router() -> Router<Arc<Coordinator>> {
     let result = Router::new()
         .route("/link/v1/leases/{id}/result", post(lease::result))
         .layer(DefaultBodyLimit::max(MAX_RESULT_BYTES));
+    let trace = Router::new()
+        .route("/link/v1/leases/{id}/trace", post(audit::trace))
+        .layer(DefaultBodyLimit::max(MAX_TRACE_BYTES))
+        .layer(ConcurrencyLimitLayer::new(UPLOADS));
     Router::new()
         .route("/link/v1/nonce", get(login::nonce))
         .route("/link/v1/login", post(login::login))
         .route("/link/v1/claim", post(lease::claim))
         .route("/link/v1/leases/{id}/events", post(lease::event))
         .route("/link/v1/leases/{id}/decline", post(lease::decline))
+        .route("/link/v1/leases/{id}/pay", get(audit::pay))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .merge(result)
+        .merge(trace)
 }
 
 /// The session of a call: a valid token of a node that is still its operator's.

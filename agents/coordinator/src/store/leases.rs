@@ -58,6 +58,8 @@ pub struct LeaseRecord {
 pub enum Accepted {
     /// It won, and its price was added to the channel, which now stands at this many wei.
     Paid(U256),
+    /// It won, and is paid after its audit.
+    Audited,
     /// This very result won before: the answer got lost. The channel stands at this many wei.
     Again(U256),
     /// The task ended otherwise.
@@ -178,11 +180,16 @@ impl Store {
     }
 
     /// Accepts a result whose signature and output were checked, unless another won: the task is done, and its price is added
-    /// to the miner's channel, in one transaction.
+    /// to the miner's channel, or its trace is asked for until `audit` (Unix seconds), in one transaction.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn accept(&self, lease: &LeaseRecord, result: &Signed<TaskResult>) -> Result<Accepted, StoreError> {
+    pub async fn accept(
+        &self,
+        lease: &LeaseRecord,
+        result: &Signed<TaskResult>,
+        audit: Option<u64>,
+    ) -> Result<Accepted, StoreError> {
         let miner = lease.offer.message.miner;
         let mut transaction = self.writer.begin().await?;
         let owed = owed(&mut transaction, miner).await?;
@@ -225,17 +232,27 @@ impl Store {
             .bind(&lease.task)
             .execute(&mut *transaction)
             .await?;
-        let cumulative = owed.saturating_add(lease.offer.message.price);
-        sqlx::query(
-            "INSERT INTO channels (miner, cumulative, served) VALUES (?, ?, 1)
-             ON CONFLICT (miner) DO UPDATE SET cumulative = excluded.cumulative, served = served + 1",
-        )
-        .bind(miner.as_slice())
-        .bind(cumulative.to_string())
-        .execute(&mut *transaction)
-        .await?;
+        let price = if audit.is_some() { U256::ZERO } else { lease.offer.message.price };
+        let cumulative = owed.saturating_add(price);
+        raise(&mut transaction, miner, cumulative).await?;
+        sqlx::query("UPDATE channels SET served = served + 1 WHERE miner = ?")
+            .bind(miner.as_slice())
+            .execute(&mut *transaction)
+            .await?;
+        if let Some(deadline) = audit {
+            sqlx::query(
+                "INSERT INTO audits (lease, miner, state, deadline, created, updated) VALUES (?, ?, 'asked', ?, ?, ?)",
+            )
+            .bind(&lease.id)
+            .bind(miner.as_slice())
+            .bind(deadline as i64)
+            .bind(now_millis())
+            .bind(now_millis())
+            .execute(&mut *transaction)
+            .await?;
+        }
         transaction.commit().await?;
-        Ok(Accepted::Paid(cumulative))
+        Ok(if audit.is_some() { Accepted::Audited } else { Accepted::Paid(cumulative) })
     }
 
     /// The accepted result of a task.
@@ -281,6 +298,22 @@ pub(super) async fn owed(transaction: &mut Transaction<'_, Sqlite>, miner: Addre
         .fetch_optional(&mut **transaction)
         .await?;
     Ok(row.map(|row| wei(&row, "cumulative")).transpose()?.unwrap_or_default())
+}
+
+/// Sets all that is owed to `miner`.
+pub(super) async fn raise(
+    transaction: &mut Transaction<'_, Sqlite>,
+    miner: Address,
+    cumulative: U256,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO channels (miner, cumulative) VALUES (?, ?) ON CONFLICT (miner) DO UPDATE SET cumulative = excluded.cumulative",
+    )
+    .bind(miner.as_slice())
+    .bind(cumulative.to_string())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
 }
 
 fn lease_record(row: &SqliteRow, coordinator: Address) -> Result<LeaseRecord, StoreError> {

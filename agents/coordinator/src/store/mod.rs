@@ -2,9 +2,13 @@
 //!
 //! One connection writes, several read. A commit is on disk before it is answered (`synchronous = FULL`): results are paid.
 
+mod audits;
+mod challenges;
 mod leases;
 mod tasks;
 
+pub use audits::{AuditRecord, AuditState, Unaudited};
+pub use challenges::{ChallengeRecord, ChallengeState};
 pub use leases::{Accepted, LeaseRecord, Over};
 pub use tasks::{Inserted, NewTask, TaskRecord};
 
@@ -44,6 +48,7 @@ pub struct Store {
     writer: SqlitePool,
     readers: SqlitePool,
     outputs: PathBuf,
+    traces: PathBuf,
 }
 
 impl Store {
@@ -52,8 +57,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
-        let outputs = folder.join("outputs");
-        std::fs::create_dir_all(&outputs).map_err(|source| StoreError::File { path: outputs.clone(), source })?;
+        let (outputs, traces) = (folder.join("outputs"), folder.join("traces"));
+        for path in [&outputs, &traces] {
+            std::fs::create_dir_all(path).map_err(|source| StoreError::File { path: path.clone(), source })?;
+        }
         let options = SqliteConnectOptions::new()
             .filename(folder.join("coordinator.db"))
             .create_if_missing(true)
@@ -64,7 +71,7 @@ impl Store {
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         sqlx::raw_sql(include_str!("schema.sql")).execute(&writer).await?;
         let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
-        Ok(Self { writer, readers, outputs })
+        Ok(Self { writer, readers, outputs, traces })
     }
 
     /// Key of the MACs of nonces and session tokens: made once, so that sessions survive a restart.
@@ -72,14 +79,27 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn session_key(&self) -> Result<[u8; 64], StoreError> {
-        let fresh: [u8; 64] = rand::random();
+        self.key("session_key", rand::random()).await
+    }
+
+    /// Secret of the coins that decide about audits: made once, and never told, so that a result's coin does not change with a restart.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn audit_key(&self) -> Result<[u8; 32], StoreError> {
+        self.key("audit_key", rand::random()).await
+    }
+
+    /// The key of this name, which is `fresh` if there was none.
+    async fn key<const N: usize>(&self, name: &'static str, fresh: [u8; N]) -> Result<[u8; N], StoreError> {
         let row = sqlx::query(
-            "INSERT INTO meta (key, value) VALUES ('session_key', ?) ON CONFLICT (key) DO UPDATE SET value = value RETURNING value",
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = value RETURNING value",
         )
+        .bind(name)
         .bind(fresh.to_vec())
         .fetch_one(&self.writer)
         .await?;
-        row.try_get::<Vec<u8>, _>(0)?.try_into().map_err(|_| StoreError::Malformed("session key"))
+        row.try_get::<Vec<u8>, _>(0)?.try_into().map_err(|_| StoreError::Malformed(name))
     }
 
     /// The secret of `day`'s draws, made on first use; `None` if `create` is false and there was none.
@@ -149,13 +169,7 @@ impl Store {
         let mut transaction = self.writer.begin().await?;
         let known = leases::owed(&mut transaction, miner).await?;
         if cumulative > known {
-            sqlx::query(
-                "INSERT INTO channels (miner, cumulative) VALUES (?, ?) ON CONFLICT (miner) DO UPDATE SET cumulative = excluded.cumulative",
-            )
-            .bind(miner.as_slice())
-            .bind(cumulative.to_string())
-            .execute(&mut *transaction)
-            .await?;
+            leases::raise(&mut transaction, miner, cumulative).await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -170,11 +184,33 @@ impl Store {
     /// # Errors
     /// [`StoreError::File`].
     pub async fn write_output(&self, lease: &str, output: Bytes) -> Result<(), StoreError> {
-        let (path, partial) = (self.output_path(lease), self.outputs.join(format!("{lease}.{}", Uuid::now_v7())));
-        let target = path.clone();
+        self.write(self.output_path(lease), output).await
+    }
+
+    /// The file of a trace that an audit got.
+    pub fn trace_path(&self, lease: &str) -> PathBuf {
+        self.traces.join(format!("{lease}.trace"))
+    }
+
+    /// Puts a packed trace on disk, whole or not at all.
+    ///
+    /// # Errors
+    /// [`StoreError::File`].
+    pub async fn write_trace(&self, lease: &str, packed: Bytes) -> Result<(), StoreError> {
+        self.write(self.trace_path(lease), packed).await
+    }
+
+    /// Drops the trace of an audit that has ended.
+    pub async fn drop_trace(&self, lease: &str) {
+        // As with pictures.
+        let _ = tokio::fs::remove_file(self.trace_path(lease)).await;
+    }
+
+    async fn write(&self, path: PathBuf, content: Bytes) -> Result<(), StoreError> {
+        let (partial, target) = (path.with_extension(Uuid::now_v7().to_string()), path.clone());
         let written = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
             let mut file = std::fs::File::create(&partial)?;
-            std::io::Write::write_all(&mut file, &output)?;
+            std::io::Write::write_all(&mut file, &content)?;
             file.sync_all()?;
             std::fs::rename(&partial, &target)
         })

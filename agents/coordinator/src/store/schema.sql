@@ -69,3 +69,34 @@ CREATE TABLE IF NOT EXISTS draws (
     chosen     BLOB NOT NULL,
     candidates BLOB NOT NULL
 ) STRICT;
+
+-- Results that are paid only when their computation was checked. `state`: asked (the trace is due until `deadline`, Unix seconds), opened (it
+-- is here), passed, waived (it could not be checked: paid all the same), missed, refused (it did not come).
+CREATE TABLE IF NOT EXISTS audits (
+    lease    TEXT PRIMARY KEY REFERENCES leases (id),
+    miner    BLOB NOT NULL,
+    state    TEXT NOT NULL,
+    deadline INTEGER NOT NULL,
+    created  INTEGER NOT NULL,
+    updated  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS audits_open ON audits (state) WHERE state IN ('asked', 'opened');
+CREATE INDEX IF NOT EXISTS audits_of_miner ON audits (miner);
+
+-- What went wrong with a result, and its dispute on chain. `state`: due (to be raised), open, convicted, acquitted, drawn, withheld (it is not
+-- disputed: its pay is only kept back).
+CREATE TABLE IF NOT EXISTS challenges (
+    lease      TEXT PRIMARY KEY REFERENCES leases (id),
+    miner      BLOB NOT NULL,
+    transition INTEGER NOT NULL,
+    tile       INTEGER,
+    reason     TEXT NOT NULL,
+    state      TEXT NOT NULL,
+    dispute    BLOB,
+    slashed    TEXT,
+    note       TEXT,
+    created    INTEGER NOT NULL,
+    updated    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS challenges_open ON challenges (state) WHERE state IN ('due', 'open');
+CREATE INDEX IF NOT EXISTS results_by_time ON results (accepted);

@@ -212,6 +212,7 @@ fn plan(toolchain: &Toolchain, rpc_port: u16, coordinator_port: u16, model: Stri
         // So little that a miner collects whenever it is owed anything: the balances at the end are complete.
         collect_at: "0.01".to_owned(),
         lease_seconds: 30,
+        audit_rate: 0.05,
         threads: 2,
         miners: MinerPlan::unequal_three(),
     }

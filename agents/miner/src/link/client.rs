@@ -1,7 +1,7 @@
 //! HTTP towards one coordinator: timeouts on everything, answers of bounded size, no redirects.
 
 use cuckoo_protocol::link::{ErrorBody, PARK_SECONDS};
-use reqwest::{Method, Response, StatusCode, redirect::Policy};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, header::CONTENT_TYPE, redirect::Policy};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{error::Error, time::Duration};
 use url::Url;
@@ -17,6 +17,9 @@ const CLAIM_TIMEOUT: Duration = Duration::from_secs(PARK_SECONDS + 10);
 
 /// A result carries a picture.
 const RESULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A trace may have many megabytes.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Why a call to a coordinator came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -86,9 +89,20 @@ impl Client {
         Ok(Self { http, base: endpoint })
     }
 
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, LinkError> {
-        let response = self.http.request(Method::GET, self.url(path)?).send().await.map_err(unreachable)?;
-        parse(&accepted(response).await?)
+    pub(super) async fn get(&self, path: &[&str], token: Option<&str>) -> Result<Vec<u8>, LinkError> {
+        let request = self.http.request(Method::GET, self.url(path)?);
+        send(request, token).await
+    }
+
+    /// Posts bytes as they are.
+    pub(super) async fn upload(
+        &self,
+        path: &[&str],
+        token: Option<&str>,
+        bytes: Vec<u8>,
+    ) -> Result<Vec<u8>, LinkError> {
+        let request = self.http.request(Method::POST, self.url(path)?).timeout(UPLOAD_TIMEOUT);
+        send(request.header(CONTENT_TYPE, "application/octet-stream").body(bytes), token).await
     }
 
     /// Posts `body`; the answer's bytes are empty for a 204.
@@ -103,11 +117,7 @@ impl Client {
             Some(&"result") => RESULT_TIMEOUT,
             _ => TIMEOUT,
         };
-        let mut request = self.http.request(Method::POST, self.url(path)?).timeout(timeout).json(body);
-        if let Some(token) = token {
-            request = request.bearer_auth(token);
-        }
-        accepted(request.send().await.map_err(unreachable)?).await
+        send(self.http.request(Method::POST, self.url(path)?).timeout(timeout).json(body), token).await
     }
 
     /// The segments are escaped: a lease's id is the coordinator's to choose, the path is not.
@@ -121,6 +131,13 @@ impl Client {
         }
         Ok(url)
     }
+}
+
+async fn send(mut request: RequestBuilder, token: Option<&str>) -> Result<Vec<u8>, LinkError> {
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    accepted(request.send().await.map_err(unreachable)?).await
 }
 
 /// Reads JSON.

@@ -141,7 +141,7 @@ impl Link {
         if active.as_ref().is_some_and(|active| now < active.renew_at) {
             return Ok(None);
         }
-        let nonce: Nonce = self.client.get(&["nonce"]).await?;
+        let nonce: Nonce = parse(&self.client.get(&["nonce"], None).await?)?;
         self.check_nonce(&nonce)?;
         let login = self.sign(Login {
             miner: self.miner.operator,
@@ -234,21 +234,46 @@ impl Link {
         self.post(&["leases", lease, "decline"], &Decline { reason }).await.map(drop)
     }
 
-    /// Submits a result; the answer's voucher is not checked yet.
+    /// Submits a result; a voucher in the answer is not checked yet.
     ///
     /// # Errors
     /// [`LinkError`].
-    pub async fn submit(&self, lease: &str, result: &ResultSubmission) -> Result<Signed<Voucher>, LinkError> {
-        let answer: ResultAnswer = parse(&self.post(&["leases", lease, "result"], result).await?)?;
-        Ok(answer.voucher)
+    pub async fn submit(&self, lease: &str, result: &ResultSubmission) -> Result<ResultAnswer, LinkError> {
+        parse(&self.post(&["leases", lease, "result"], result).await?)
+    }
+
+    /// Asks for the pay of a result that was accepted; a voucher in the answer is not checked yet.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub async fn pay(&self, lease: &str) -> Result<ResultAnswer, LinkError> {
+        let token = self.token().await?;
+        parse(&self.watch(&token, self.client.get(&["leases", lease, "pay"], Some(&token)).await).await?)
+    }
+
+    /// Hands the packed trace of a result over, which an audit asks for.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub async fn open_trace(&self, lease: &str, packed: Vec<u8>) -> Result<ResultAnswer, LinkError> {
+        let token = self.token().await?;
+        parse(&self.watch(&token, self.client.upload(&["leases", lease, "trace"], Some(&token), packed).await).await?)
     }
 
     async fn post(&self, path: &[&str], body: &impl Serialize) -> Result<Vec<u8>, LinkError> {
+        let token = self.token().await?;
+        self.watch(&token, self.client.post(path, Some(&token), body).await).await
+    }
+
+    /// The session's token.
+    async fn token(&self) -> Result<String, LinkError> {
         let token = self.active.lock().await.as_ref().map(|active| active.token.clone());
-        let Some(token) = token else {
-            return Err(LinkError::Refused { status: 401, code: String::new(), message: "no session".to_owned() });
-        };
-        let answer = self.client.post(path, Some(&token), body).await;
+        let message = "no session".to_owned();
+        token.ok_or_else(|| LinkError::Refused { status: 401, code: String::new(), message })
+    }
+
+    /// Ends the session when an answer says that it is over.
+    async fn watch(&self, token: &str, answer: Result<Vec<u8>, LinkError>) -> Result<Vec<u8>, LinkError> {
         if answer.as_ref().is_err_and(LinkError::is_unauthorised) {
             let mut active = self.active.lock().await;
             // Somebody else may have logged in meanwhile; that session stays.

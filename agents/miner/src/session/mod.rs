@@ -1,5 +1,6 @@
 //! Working for one coordinator: log in, submit what is pending, claim, work, submit, again.
 
+mod pay;
 mod work;
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     workshop::Workshop,
 };
 use alloy::primitives::Address;
-use cuckoo_protocol::{amount::format_cai, link::ClaimAnswer};
+use cuckoo_protocol::link::ClaimAnswer;
 use std::{
     sync::{
         Arc,
@@ -78,7 +79,8 @@ impl Session {
 
     /// Works in `loops` claims at once until `stop`, then finishes the leases in work and submits them.
     pub async fn run(&self, loops: u32, stop: &CancellationToken) {
-        futures::future::join_all((0..loops).map(|_| self.work(stop))).await;
+        let working = futures::future::join_all((0..loops).map(|_| self.work(stop)));
+        tokio::join!(working, self.await_audits(stop));
         match tokio::time::timeout(LAST_SUBMISSION, self.submit_pending()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => warn!(coordinator = %self.name(), "results are left for the next start: {error}"),
@@ -171,38 +173,6 @@ impl Session {
             self.link.close().await;
         }
         Ok(settled?)
-    }
-
-    /// Submits all that this coordinator has not accepted yet.
-    async fn submit_pending(&self) -> Result<(), SessionError> {
-        let _turn = self.submitting.lock().await;
-        let channel = self.link.channel();
-        for pending in self.workshop.store.pending(channel.payer, channel.payee).await? {
-            let mut answer = self.link.submit(&pending.lease, &pending.submission).await;
-            if answer.as_ref().is_err_and(LinkError::is_unauthorised) {
-                self.login().await?;
-                answer = self.link.submit(&pending.lease, &pending.submission).await;
-            }
-            let voucher = match answer {
-                Ok(voucher) => voucher,
-                Err(error) if error.is_final() => {
-                    warn!(coordinator = %self.name(), lease = pending.lease, "the result was not taken: {error}");
-                    metrics::declined("refused_result");
-                    self.workshop.store.give_up(pending.offer_hash()).await?;
-                    continue;
-                }
-                Err(error) => return Err(error.into()),
-            };
-            // Until there is a voucher that binds somebody, the result stays pending.
-            channel.check(self.link.domain(), &voucher)?;
-            let booked = self.workshop.store.accept(pending.offer_hash(), &voucher).await?;
-            self.workshop.earned.notify_one();
-            self.trust(booked).await?;
-            metrics::done();
-            let (earned, total) = (format_cai(pending.price), format_cai(voucher.message.cumulative));
-            info!(coordinator = %self.name(), lease = pending.lease, earned, total, "paid by voucher");
-        }
-        Ok(())
     }
 
     fn name(&self) -> Address {

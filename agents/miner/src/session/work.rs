@@ -148,6 +148,7 @@ impl Session {
             price: offer.price,
             expiry: offer.expiry,
             submission: ResultSubmission { result, output: work.output },
+            audit: None,
         };
         if let Err(error) = self.workshop.store.keep(&pending, work.states).await {
             // Submitted without being kept, it could be neither proven nor submitted again.

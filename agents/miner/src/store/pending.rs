@@ -1,4 +1,4 @@
-//! Results that no coordinator has accepted yet.
+//! Results that are not paid yet: no coordinator has accepted them, or they are being audited.
 
 use super::{Store, StoreError, amount, hash, seconds, signature};
 use alloy::primitives::{Address, B256, U256};
@@ -20,6 +20,8 @@ pub struct Pending {
     pub expiry: u64,
     /// What is sent.
     pub submission: ResultSubmission,
+    /// It was accepted and is paid after an audit, whose trace is due until then (Unix seconds).
+    pub audit: Option<u64>,
 }
 
 impl Pending {
@@ -67,17 +69,48 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn pending(&self, coordinator: Address, miner: Address) -> Result<Vec<Pending>, StoreError> {
-        sqlx::query("SELECT * FROM pending WHERE coordinator = ? AND miner = ? ORDER BY rowid")
-            .bind(coordinator.as_slice())
-            .bind(miner.as_slice())
-            .fetch_all(&self.database)
-            .await?
-            .iter()
-            .map(read)
-            .collect()
+        sqlx::query(
+            "SELECT pending.*, audits.deadline FROM pending LEFT JOIN audits ON audits.offer_hash = pending.offer_hash
+             WHERE coordinator = ? AND miner = ? ORDER BY pending.rowid",
+        )
+        .bind(coordinator.as_slice())
+        .bind(miner.as_slice())
+        .fetch_all(&self.database)
+        .await?
+        .iter()
+        .map(read)
+        .collect()
     }
 
-    /// Forgets a result that will never be accepted. Its trace stays until it is pruned.
+    /// Takes note that a pending result was accepted, and is paid after an audit.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn audited(&self, offer_hash: B256, deadline: u64) -> Result<(), StoreError> {
+        sqlx::query("INSERT OR REPLACE INTO audits VALUES (?, ?)")
+            .bind(offer_hash.as_slice())
+            .bind(seconds(deadline))
+            .execute(&self.database)
+            .await?;
+        Ok(())
+    }
+
+    /// Whether any of `miner`'s results for `coordinator` is being audited.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn awaits_audits(&self, coordinator: Address, miner: Address) -> Result<bool, StoreError> {
+        let waiting: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM audits JOIN pending ON pending.offer_hash = audits.offer_hash WHERE coordinator = ? AND miner = ?",
+        )
+        .bind(coordinator.as_slice())
+        .bind(miner.as_slice())
+        .fetch_one(&self.database)
+        .await?;
+        Ok(waiting > 0)
+    }
+
+    /// Forgets a result that will never be accepted or paid. Its trace stays until it is pruned.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -106,5 +139,6 @@ fn read(row: &SqliteRow) -> Result<Pending, StoreError> {
         price: amount(row.try_get("price")?)?,
         expiry: row.try_get::<i64, _>("expiry")?.unsigned_abs(),
         submission: ResultSubmission { result: Signed { message: result, signature }, output: row.try_get("output")? },
+        audit: row.try_get::<Option<i64>, _>("deadline")?.map(i64::unsigned_abs),
     })
 }

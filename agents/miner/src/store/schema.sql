@@ -33,3 +33,9 @@ CREATE TABLE IF NOT EXISTS traces (
     bytes      INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS traces_by_expiry ON traces (expiry);
+
+-- Pending results that were accepted, and are paid after an audit. `deadline` (Unix seconds): until then the trace is due.
+CREATE TABLE IF NOT EXISTS audits (
+    offer_hash BLOB PRIMARY KEY,
+    deadline   INTEGER NOT NULL
+) STRICT;

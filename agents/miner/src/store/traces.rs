@@ -1,8 +1,8 @@
-//! Traces: the states of each result, kept for audits and disputes. A file a trace: the number of states, then each state's
-//! length and bytes; numbers are 64 bits little-endian.
+//! Traces: the states of each result, kept for audits and disputes. A file a trace, packed.
 
 use super::{Store, StoreError, hash, seconds};
 use alloy::primitives::B256;
+use cuckoo_protocol::trace::{pack, unpack};
 use std::{
     collections::HashSet,
     fs::{self, File},
@@ -19,7 +19,7 @@ impl Store {
         let path = self.trace_path(offer_hash);
         let file = path.clone();
         match blocking(path.clone(), move || fs::read(file)).await {
-            Ok(bytes) => decode(&bytes).map(Some).ok_or(StoreError::Damaged("a trace")),
+            Ok(bytes) => unpack(&bytes).map(Some).ok_or(StoreError::Damaged("a trace")),
             Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -42,6 +42,9 @@ impl Store {
     /// [`StoreError`].
     pub async fn prune(&self, time: u64) -> Result<usize, StoreError> {
         sqlx::query("DELETE FROM pending WHERE expiry < ?").bind(seconds(time)).execute(&self.database).await?;
+        sqlx::query("DELETE FROM audits WHERE offer_hash NOT IN (SELECT offer_hash FROM pending)")
+            .execute(&self.database)
+            .await?;
         // Rows go first: a file without a row is swept at the next start, a row without a file would be counted for ever.
         let expired: Vec<Vec<u8>> = sqlx::query_scalar("DELETE FROM traces WHERE expiry < ? RETURNING offer_hash")
             .bind(seconds(time))
@@ -72,7 +75,7 @@ impl Store {
     pub(super) async fn write_trace(&self, offer_hash: B256, states: Vec<Vec<u8>>) -> Result<i64, StoreError> {
         let path = self.trace_path(offer_hash);
         blocking(path.clone(), move || {
-            let bytes = encode(&states);
+            let bytes = pack(&states);
             let unfinished = path.with_extension("new");
             let mut file = File::create(&unfinished)?;
             file.write_all(&bytes)?;
@@ -106,30 +109,4 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, StoreError> {
     let io = |source| StoreError::Io { path: path.as_ref().to_owned(), source };
     tokio::task::spawn_blocking(work).await.map_err(|e| io(io::Error::other(e)))?.map_err(io)
-}
-
-fn encode(states: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = (states.len() as u64).to_le_bytes().to_vec();
-    for state in states {
-        bytes.extend((state.len() as u64).to_le_bytes());
-        bytes.extend(state);
-    }
-    bytes
-}
-
-fn decode(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let (count, mut rest) = number(bytes)?;
-    let mut states = Vec::new();
-    for _ in 0..count {
-        let (length, after) = number(rest)?;
-        let (state, after) = after.split_at_checked(usize::try_from(length).ok()?)?;
-        states.push(state.to_vec());
-        rest = after;
-    }
-    rest.is_empty().then_some(states)
-}
-
-fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let (number, rest) = bytes.split_first_chunk()?;
-    Some((u64::from_le_bytes(*number), rest))
 }

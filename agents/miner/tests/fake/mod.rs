@@ -9,6 +9,7 @@ use alloy::{
 };
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::{Path, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
@@ -19,8 +20,8 @@ use cuckoo_protocol::{
     body::Body,
     contracts::{Offer, Session, Voucher},
     deployment::{Contracts, Deployment},
+    link::{AuditNotice, NOT_PAID, ResultAnswer, ResultSubmission},
     link::{ClaimAnswer, Decline, ErrorBody, ErrorDetail, Lease, LeaseEvent, LoginAnswer, LoginRequest, Nonce},
-    link::{ResultAnswer, ResultSubmission},
     manifest::Manifest,
     message::{Domain, Signed},
     request::{self, Request},
@@ -82,6 +83,14 @@ pub struct Behaviour {
     pub logins: Vec<LoginRequest>,
     pub events: Vec<LeaseEvent>,
     pub results: Vec<(String, ResultSubmission)>,
+    /// Audits every result.
+    pub audits: bool,
+    /// Finds every audited result false.
+    pub finds_fault: bool,
+    /// What audits got: a lease's packed trace.
+    pub traces: Vec<(String, Vec<u8>)>,
+    /// Leases whose audit is done.
+    pub audited: Vec<String>,
     pub declined: Vec<(String, String)>,
     pub claims: usize,
 }
@@ -123,6 +132,10 @@ impl Fake {
             logins: Vec::new(),
             events: Vec::new(),
             results: Vec::new(),
+            audits: false,
+            finds_fault: false,
+            traces: Vec::new(),
+            audited: Vec::new(),
             declined: Vec::new(),
             claims: 0,
         };
@@ -133,6 +146,8 @@ impl Fake {
             .route("/link/v1/claim", post(claim))
             .route("/link/v1/leases/{id}/events", post(event))
             .route("/link/v1/leases/{id}/result", post(result))
+            .route("/link/v1/leases/{id}/trace", post(trace))
+            .route("/link/v1/leases/{id}/pay", get(pay))
             .route("/link/v1/leases/{id}/decline", post(decline))
             .with_state(fake.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -246,12 +261,47 @@ async fn result(
     let cumulative = {
         let mut behaviour = fake.get();
         behaviour.results.push((id, submission));
+        if behaviour.audits {
+            return Ok(Json(ResultAnswer::Audit(AuditNotice { deadline: NOW + 60, received: false })));
+        }
         if !behaviour.underpays {
             behaviour.owed += U256::from(5);
         }
         behaviour.owed
     };
-    Ok(Json(ResultAnswer { voucher: fake.voucher(cumulative) }))
+    Ok(Json(ResultAnswer::Voucher(fake.voucher(cumulative))))
+}
+
+async fn trace(
+    State(fake): State<Fake>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    packed: Bytes,
+) -> Result<Json<ResultAnswer>, Response> {
+    fake.authorised(&headers)?;
+    fake.get().traces.push((id, packed.into()));
+    Ok(Json(ResultAnswer::Audit(AuditNotice { deadline: NOW + 60, received: true })))
+}
+
+async fn pay(
+    State(fake): State<Fake>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Json<ResultAnswer>, Response> {
+    fake.authorised(&headers)?;
+    let mut behaviour = fake.get();
+    if behaviour.finds_fault {
+        return Err(error(409, NOT_PAID));
+    }
+    let received = behaviour.traces.iter().any(|(lease, _)| *lease == id);
+    if !received || !behaviour.audited.contains(&id) {
+        return Ok(Json(ResultAnswer::Audit(AuditNotice { deadline: NOW + 60, received })));
+    }
+    behaviour.audited.retain(|lease| *lease != id);
+    behaviour.owed += U256::from(5);
+    let owed = behaviour.owed;
+    drop(behaviour);
+    Ok(Json(ResultAnswer::Voucher(fake.voucher(owed))))
 }
 
 async fn decline(

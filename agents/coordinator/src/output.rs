@@ -1,44 +1,50 @@
-//! Whether an output is what was asked for and what the miner signed, as far as that can be told without the model.
+//! Outputs as files: a picture's PNG, vectors' bytes.
 
 use alloy::primitives::B256;
-use cuckoo_protocol::{
-    body::Body,
-    trace::{bytes_hash, output_hash},
-};
+use cuckoo_inference::{Image, Output, Vectors};
+use cuckoo_protocol::body::Body;
 use std::io::Cursor;
 
-/// Whether `output` is what `body` asks for and what the result commits to.
+/// Reads what `body` asks for from its file.
 ///
 /// # Errors
-/// Says what is wrong with it.
-pub(super) fn check(body: &Body, output: &[u8], committed: B256) -> Result<(), String> {
-    let hash = match body {
-        Body::Image(body) => picture_hash(output, body.width, body.height)?,
-        Body::Style(body) => picture_hash(output, body.width, body.height)?,
-        Body::Embedding(body) => vectors_hash(output, body.input.len(), body.dimensions)?,
-    };
-    match hash {
-        Some(hash) if hash == committed => Ok(()),
-        Some(hash) => Err(format!("the output hashes to {hash}, the result commits to {committed}")),
-        None => Err("the output is empty".to_owned()),
+/// Says what is wrong with the file.
+pub fn read(body: &Body, file: &[u8]) -> Result<Output, String> {
+    match body {
+        Body::Image(body) => picture(file, body.width, body.height).map(Output::Image),
+        Body::Style(body) => picture(file, body.width, body.height).map(Output::Image),
+        Body::Embedding(body) => vectors(file, body.input.len(), body.dimensions as usize).map(Output::Vectors),
     }
 }
 
-/// The hash of vectors: so many, of so many numbers each, all finite.
-fn vectors_hash(bytes: &[u8], count: usize, dimensions: u32) -> Result<Option<B256>, String> {
-    let wanted = count * dimensions as usize;
+/// Whether `file` is what `body` asks for and what a result commits to, as far as that can be told without the model.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn check(body: &Body, file: &[u8], committed: B256) -> Result<(), String> {
+    let hash = read(body, file)?.hash().map_err(|e| e.to_string())?;
+    if hash == committed {
+        return Ok(());
+    }
+    Err(format!("the output hashes to {hash}, the result commits to {committed}"))
+}
+
+/// Vectors: so many, of so many numbers each, all finite.
+fn vectors(bytes: &[u8], count: usize, dimensions: usize) -> Result<Vectors, String> {
+    let wanted = count * dimensions;
     let (values, rest) = bytes.as_chunks::<4>();
     if values.len() != wanted || !rest.is_empty() {
         return Err(format!("the output has {} bytes, not those of {wanted} f32", bytes.len()));
     }
-    if !values.iter().all(|value| f32::from_le_bytes(*value).is_finite()) {
+    let values: Vec<f32> = values.iter().map(|value| f32::from_le_bytes(*value)).collect();
+    if !values.iter().all(|value| value.is_finite()) {
         return Err("the output holds numbers that are not finite".to_owned());
     }
-    Ok(bytes_hash(bytes))
+    Ok(Vectors { dimensions, values })
 }
 
-/// The hash of the picture in a PNG.
-fn picture_hash(png: &[u8], width: u32, height: u32) -> Result<Option<B256>, String> {
+/// The picture in a PNG.
+fn picture(png: &[u8], width: u32, height: u32) -> Result<Image, String> {
     let mut reader = image::ImageReader::with_format(Cursor::new(png), image::ImageFormat::Png);
     // A small file may claim a huge picture.
     let mut limits = image::Limits::default();
@@ -52,13 +58,13 @@ fn picture_hash(png: &[u8], width: u32, height: u32) -> Result<Option<B256>, Str
     let image::DynamicImage::ImageRgb8(picture) = picture else {
         return Err("the output must be 8-bit RGB without alpha".to_owned());
     };
-    Ok(output_hash(width, height, &picture))
+    Ok(Image { width, height, rgb: picture.into_raw() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cuckoo_protocol::body::EmbeddingBody;
+    use cuckoo_protocol::{body::EmbeddingBody, trace::bytes_hash};
 
     #[test]
     fn vectors_are_as_many_as_asked_for_finite_and_signed() {

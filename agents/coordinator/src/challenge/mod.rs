@@ -1,0 +1,153 @@
+//! Challenges: what an audit found false is disputed on chain, and followed to its end, without a human step.
+//!
+//! The store says what is to be challenged, the chain what has been: after a crash the dispute's id, which depends on the result and the
+//! transition alone, tells whether the challenge got through.
+
+pub mod command;
+mod evidence;
+mod raise;
+
+pub use evidence::accusation;
+
+use crate::{
+    coordinator::Coordinator,
+    store::{ChallengeRecord, ChallengeState},
+};
+use alloy::{
+    primitives::{B256, U256},
+    providers::Provider,
+    rpc::types::Filter,
+    sol_types::SolEvent,
+};
+use anyhow::{Context, Result};
+use cuckoo_chain::{Chain, disputes::Court};
+use cuckoo_protocol::{
+    amount::format_cai,
+    contracts::IDisputes::{self, Phase},
+};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Blocks in which the end of a dispute is looked for once it is seen.
+const LOOK_BACK: u64 = 5_000;
+
+/// Raises and follows challenges until `shutdown`.
+pub async fn run(coordinator: &Coordinator, court: &Court, shutdown: CancellationToken) {
+    let period: Duration = coordinator.chain.timing().poll * 2;
+    while !shutdown.is_cancelled() {
+        match coordinator.store.open_challenges().await {
+            Ok(open) => {
+                metrics::gauge!("cuckoo_challenges_open").set(open.len() as f64);
+                for challenge in open {
+                    let lease = challenge.lease.clone();
+                    if let Err(error) = advance(coordinator, court, challenge).await {
+                        tracing::warn!(
+                            lease,
+                            error = format!("{error:#}"),
+                            "a challenge does not get on, trying again"
+                        );
+                    }
+                }
+            }
+            Err(error) => tracing::error!(%error, "challenges cannot be read, trying again"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(period) => {}
+            () = coordinator.accusing.notified() => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+}
+
+async fn advance(coordinator: &Coordinator, court: &Court, challenge: ChallengeRecord) -> Result<()> {
+    match challenge.dispute {
+        Some(id) => follow(coordinator, court, challenge, id).await,
+        None => raise::raise(coordinator, court, challenge).await,
+    }
+}
+
+/// Looks at a dispute, brings it on if that is due, and stores its end.
+async fn follow(coordinator: &Coordinator, court: &Court, mut challenge: ChallengeRecord, id: B256) -> Result<()> {
+    match bring_on(&coordinator.chain, court, id).await? {
+        Some(ChallengeState::Open) => return Ok(()),
+        Some(ended) => challenge.state = ended,
+        None => {
+            // A reorganisation took the challenge back.
+            (challenge.dispute, challenge.state) = (None, ChallengeState::Due);
+            return Ok(coordinator.store.update_challenge(&challenge).await?);
+        }
+    }
+    let to_challenger = match resolved(coordinator, id).await? {
+        Some(end) => {
+            challenge.slashed = Some(end.slashed);
+            end.toChallenger
+        }
+        None => U256::ZERO,
+    };
+    let slashed = challenge.slashed.unwrap_or_default();
+    tracing::warn!(
+        dispute = %id,
+        miner = %challenge.miner,
+        slashed = format_cai(slashed),
+        got = format_cai(to_challenger),
+        "dispute {}",
+        challenge.state.as_str()
+    );
+    end(coordinator, &challenge).await
+}
+
+/// Where a dispute stands, none if there is no such dispute; resolves it if that is due.
+async fn bring_on(chain: &Chain, court: &Court, id: B256) -> Result<Option<ChallengeState>> {
+    let Some(phase) = phase(chain, id).await? else { return Ok(None) };
+    let ended = match phase {
+        Phase::Convicted => ChallengeState::Convicted,
+        Phase::Acquitted => ChallengeState::Acquitted,
+        Phase::Drawn => ChallengeState::Drawn,
+        _ => {
+            let disputes = IDisputes::new(chain.deployment().contracts.disputes, chain.provider());
+            // Whether anything is due the contract knows best.
+            let due = disputes.resolve(id).from(court.address()).call().await.is_ok();
+            if due && let Err(error) = court.resolve(id).await {
+                // Anybody may be first.
+                tracing::debug!(dispute = %id, %error, "resolving came to nothing");
+            }
+            ChallengeState::Open
+        }
+    };
+    Ok(Some(ended))
+}
+
+async fn phase(chain: &Chain, id: B256) -> Result<Option<Phase>> {
+    let disputes = IDisputes::new(chain.deployment().contracts.disputes, chain.provider());
+    match disputes.dispute(id).call().await {
+        Ok(dispute) => Ok(Some(dispute.phase)),
+        Err(error) if error.as_decoded_error::<IDisputes::UnknownDispute>().is_some() => Ok(None),
+        Err(error) => Err(error).context("cannot read a dispute"),
+    }
+}
+
+/// Stores how a challenge ended.
+async fn end(coordinator: &Coordinator, challenge: &ChallengeRecord) -> Result<()> {
+    coordinator.store.update_challenge(challenge).await?;
+    metrics::counter!("cuckoo_challenges_total", "outcome" => challenge.state.as_str()).increment(1);
+    coordinator.store.drop_trace(&challenge.lease).await;
+    let open = coordinator.store.open_challenges().await?;
+    if open.iter().all(|other| other.miner != challenge.miner) {
+        coordinator.suspects().remove(&challenge.miner);
+        coordinator.wake();
+    }
+    Ok(())
+}
+
+/// How a dispute ended, from its event.
+async fn resolved(coordinator: &Coordinator, id: B256) -> Result<Option<IDisputes::Resolved>> {
+    let chain = &coordinator.chain;
+    let head = chain.provider().get_block_number().await?;
+    let filter = Filter::new()
+        .address(chain.deployment().contracts.disputes)
+        .from_block(head.saturating_sub(LOOK_BACK))
+        .event_signature(IDisputes::Resolved::SIGNATURE_HASH)
+        .topic1(id);
+    let logs = chain.provider().get_logs(&filter).await?;
+    Ok(logs.first().and_then(|log| log.log_decode::<IDisputes::Resolved>().ok()).map(|log| log.inner.data))
+}

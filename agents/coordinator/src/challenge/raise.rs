@@ -1,0 +1,66 @@
+//! Raising a challenge: whether it is possible at all, and what goes with it.
+
+use super::{accusation, end, phase};
+use crate::{
+    coordinator::Coordinator,
+    output,
+    store::{ChallengeRecord, ChallengeState},
+};
+use anyhow::{Context, Result};
+use cuckoo_chain::disputes::Court;
+use cuckoo_protocol::{
+    contracts::IDisputes,
+    receipt::Receipt,
+    request::{NON_DISPUTABLE, Request},
+};
+
+/// Challenges on chain, or notes why not.
+pub(super) async fn raise(coordinator: &Coordinator, court: &Court, mut challenge: ChallengeRecord) -> Result<()> {
+    let store = &coordinator.store;
+    let lease = store.lease(&challenge.lease, coordinator.operator).await?.context("a challenge has no lease")?;
+    let task = store.task(&lease.task).await?.context("a lease has no task")?;
+    let result = store.result(&lease).await?.context("a challenge has no result")?;
+    let request = Request::decode(&task.request)?;
+    let expiry = lease.offer.message.expiry;
+    let digest = coordinator.chain.domain().digest(&result.message);
+    let receipt = Receipt { task: task.id, request: task.request.into(), offer: lease.offer, result };
+    let output = match challenge.finding.tile {
+        Some(_) => {
+            let file = tokio::fs::read(store.output_path(&challenge.lease)).await.context("the output is gone")?;
+            Some(output::read(&request.body()?, &file).map_err(anyhow::Error::msg)?)
+        }
+        None => None,
+    };
+
+    let disputes_address = coordinator.chain.deployment().contracts.disputes;
+    let accused = accusation(disputes_address, &receipt, digest, &challenge.finding, output.as_ref());
+    let (id, accusation) = accused.context("the output has no such tile")?;
+    let disputes = IDisputes::new(disputes_address, coordinator.chain.provider());
+    if phase(&coordinator.chain, id).await?.is_none() {
+        let offered = coordinator.catalogue.get(request.model_id);
+        let until = expiry.saturating_add(coordinator.rules.challenge_window);
+        let impossible = if offered.is_some_and(|offered| !offered.manifest.slashable()) {
+            Some("results of this precision are not disputed")
+        } else if request.flags & NON_DISPUTABLE != 0 {
+            Some("the app keeps its request off the chain")
+        } else if coordinator.now() > until {
+            Some("the challenge window is over")
+        } else if !disputes.isListed(request.model_id).call().await? {
+            Some("the model is not listed for disputes")
+        } else if disputes.convicted(digest).call().await? {
+            Some("somebody else had the result convicted")
+        } else {
+            None
+        };
+        if let Some(why) = impossible {
+            tracing::warn!(lease = challenge.lease, miner = %challenge.miner, why, "no challenge: the pay is only withheld");
+            (challenge.state, challenge.note) = (ChallengeState::Withheld, Some(why.to_owned()));
+            return end(coordinator, &challenge).await;
+        }
+        court.challenge(&accusation).await.context("bond and fee come from the node's CAI")?;
+        let (transition, reason) = (challenge.finding.transition, &challenge.finding.reason);
+        tracing::warn!(dispute = %id, miner = %challenge.miner, transition, reason, "result challenged");
+    }
+    (challenge.dispute, challenge.state) = (Some(id), ChallengeState::Open);
+    Ok(store.update_challenge(&challenge).await?)
+}
