@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`chain`] | the connection: RPC failover, chain and Registry checked, the clock |
 //! | [`view`] | who is registered with what weight, followed block by block |
+//! | [`disputes`] | disputes followed block by block, their evidence, and the verbs of those who take part |
+//! | [`logs`] | blocks and logs, read in ranges that the node allows |
 //! | [`sender`] | transactions of one key: simulated, journalled, bumped, reconciled |
 //! | [`register`] | an operator's registration with its node's consent |
 //! | [`keystore`] | encrypted keys and their passwords |
@@ -12,8 +14,10 @@
 
 pub mod chain;
 pub mod command;
+pub mod disputes;
 pub mod error;
 pub mod keystore;
+pub mod logs;
 pub mod register;
 pub mod sender;
 mod transport;

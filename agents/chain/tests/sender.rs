@@ -308,3 +308,16 @@ async fn a_dead_rpc_delays_a_transaction_and_loses_none() {
     assert!(matches!(sender.send(account.cai(), pay(1), "pay").await, Err(SendError::Rpc(_))));
     assert_eq!(account.paid().await, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_reorganisation_dropped_is_sent_again() {
+    let account = Account::new().await;
+    let (sender, _shutdown) = account.open().await;
+    for _ in 0..2 {
+        sender.send(account.cai(), pay(1), "pay").await.unwrap();
+    }
+    account.network.anvil.rpc("anvil_reorg", json!([2, []])).await;
+    assert_eq!((account.paid().await, account.network.anvil.nonce(sender.address()).await), (0, 0));
+    sender.send(account.cai(), pay(5), "pay").await.unwrap();
+    assert_eq!((account.paid().await, account.network.anvil.nonce(sender.address()).await), (7, 3));
+}

@@ -7,6 +7,7 @@ pub mod amount;
 pub mod body;
 pub mod contracts;
 pub mod deployment;
+pub mod dispute;
 pub mod link;
 pub mod manifest;
 pub mod merkle;

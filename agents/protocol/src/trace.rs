@@ -14,9 +14,12 @@ pub const TILE_BYTES: usize = TILE_SIDE * TILE_SIDE * 3;
 
 /// Root over the 16 KiB chunks of a state's canonical bytes.
 pub fn state_root(state: &[u8]) -> B256 {
-    let chunks: Vec<B256> =
-        state.chunks(CHUNK_BYTES).enumerate().map(|(i, chunk)| leaf_of(Kind::Chunk, i, chunk)).collect();
-    root(&chunks)
+    root(&chunk_leaves(state))
+}
+
+/// The leaves of the 16 KiB chunks of a state or a blob, in order.
+pub fn chunk_leaves(bytes: &[u8]) -> Vec<B256> {
+    bytes.chunks(CHUNK_BYTES).enumerate().map(|(i, chunk)| leaf_of(Kind::Chunk, i, chunk)).collect()
 }
 
 /// What a request commits to its input pictures with: their leaf; zero if there are none.
@@ -29,20 +32,26 @@ pub fn blob_root(blob: &[u8]) -> B256 {
 
 /// Root over the canonical bytes of the states s₀…s_N: `Result.traceRoot`.
 pub fn trace_root<S: AsRef<[u8]>>(states: &[S]) -> B256 {
-    let leaves: Vec<B256> = states
-        .iter()
-        .enumerate()
-        .map(|(k, state)| {
-            let bytes = state.as_ref();
-            leaf(Kind::State, k as u64, bytes.len() as u64, state_root(bytes))
-        })
-        .collect();
-    root(&leaves)
+    root(&state_leaves(states))
+}
+
+/// The leaves of the states s₀…s_N, in order.
+pub fn state_leaves<S: AsRef<[u8]>>(states: &[S]) -> Vec<B256> {
+    let leaf = |(k, state): (usize, &S)| {
+        let bytes = state.as_ref();
+        leaf(Kind::State, k as u64, bytes.len() as u64, state_root(bytes))
+    };
+    states.iter().enumerate().map(leaf).collect()
 }
 
 /// Root over the 64×64 tiles of an RGB picture (3 bytes a pixel, rows from the top): `Result.outputHash`.
 /// None if `rgb` is not `width` × `height` × 3 bytes.
 pub fn output_hash(width: u32, height: u32, rgb: &[u8]) -> Option<B256> {
+    Some(tiles_root(&picture_tiles(width, height, rgb)?))
+}
+
+/// The bytes of the tiles of an RGB picture, row by row. None if `rgb` is not `width` × `height` × 3 bytes.
+pub fn picture_tiles(width: u32, height: u32, rgb: &[u8]) -> Option<Vec<Vec<u8>>> {
     let (width, height) = (width as usize, height as usize);
     if rgb.is_empty() || width.checked_mul(height)?.checked_mul(3)? != rgb.len() {
         return None;
@@ -51,22 +60,32 @@ pub fn output_hash(width: u32, height: u32, rgb: &[u8]) -> Option<B256> {
     for top in (0..height).step_by(TILE_SIDE) {
         for left in (0..width).step_by(TILE_SIDE) {
             let (bottom, right) = ((top + TILE_SIDE).min(height), (left + TILE_SIDE).min(width));
-            let tile: Vec<u8> = (top..bottom)
-                .flat_map(|row| &rgb[(row * width + left) * 3..(row * width + right) * 3])
-                .copied()
-                .collect();
-            tiles.push(leaf_of(Kind::Tile, tiles.len(), &tile));
+            let rows = (top..bottom).flat_map(|row| &rgb[(row * width + left) * 3..(row * width + right) * 3]);
+            tiles.push(rows.copied().collect());
         }
     }
-    Some(root(&tiles))
+    Some(tiles)
 }
 
 /// Root over an output that is no picture, its canonical bytes cut into tiles of [`TILE_BYTES`]: `Result.outputHash`.
 /// None if there are no bytes.
 pub fn bytes_hash(output: &[u8]) -> Option<B256> {
-    let tiles: Vec<B256> =
-        output.chunks(TILE_BYTES).enumerate().map(|(i, tile)| leaf_of(Kind::Tile, i, tile)).collect();
-    (!tiles.is_empty()).then(|| root(&tiles))
+    let tiles = bytes_tiles(output);
+    (!tiles.is_empty()).then(|| tiles_root(&tiles))
+}
+
+/// The bytes of the tiles of an output that is no picture.
+pub fn bytes_tiles(output: &[u8]) -> Vec<Vec<u8>> {
+    output.chunks(TILE_BYTES).map(<[u8]>::to_vec).collect()
+}
+
+fn tiles_root(tiles: &[Vec<u8>]) -> B256 {
+    root(&tile_leaves(tiles))
+}
+
+/// The leaves of an output's tiles, in order.
+pub fn tile_leaves(tiles: &[Vec<u8>]) -> Vec<B256> {
+    tiles.iter().enumerate().map(|(i, tile)| leaf_of(Kind::Tile, i, tile)).collect()
 }
 
 #[cfg(test)]

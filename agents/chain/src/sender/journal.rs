@@ -44,6 +44,11 @@ impl InFlight {
         self.newest.tx().nonce
     }
 
+    /// The attempt with a hash.
+    pub(super) fn attempt(&self, hash: TxHash) -> Option<&Signed<TxEip1559>> {
+        std::iter::once(&self.newest).chain(&self.replaced).find(|attempt| *attempt.hash() == hash)
+    }
+
     /// Of all attempts, newest first.
     pub(super) fn hashes(&self) -> impl Iterator<Item = TxHash> {
         std::iter::once(&self.newest).chain(self.replaced.iter().rev()).map(|attempt| *attempt.hash())

@@ -1,12 +1,10 @@
 //! Follows the chain: looks at its head again and again.
 
-use super::{
-    Snapshot,
-    fold::State,
-    read::{Block, ReadError, Reader},
-    snapshot::Operators,
+use super::{Snapshot, fold::State, read::Reader, snapshot::Operators};
+use crate::{
+    Chain, ChainError,
+    logs::{Block, ReadError},
 };
-use crate::{Chain, ChainError};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -57,7 +55,7 @@ impl Follower {
 
     /// Looks until `shutdown`, or until nobody is left to show anything to.
     pub(super) async fn run(mut self, snapshots: watch::Sender<Arc<Snapshot>>, shutdown: CancellationToken) {
-        let timing = self.reader.chain.timing();
+        let timing = self.reader.chain().timing();
         let (mut pause, mut read_at) = (timing.poll, Instant::now());
         loop {
             let looked = async {
@@ -99,15 +97,15 @@ impl Follower {
 
     /// One look at the chain: the new snapshot, or `None` if there is nothing new. Changes nothing when it fails.
     async fn look(&mut self) -> Result<Option<Snapshot>, ReadError> {
-        let header = self.reader.chain.head().await?;
-        let (head, last) = (Block::from(&header), self.reader.final_block(&header).await?);
+        let header = self.reader.chain().head().await?;
+        let (head, last) = (Block::from(&header), self.reader.blocks.final_block(&header).await?);
         if head == self.head && last == self.final_block {
             return Ok(None);
         }
         let at_final = if last.number == self.final_block.number {
             last
         } else {
-            self.reader.block(self.final_block.number).await?
+            self.reader.blocks.block(self.final_block.number).await?
         };
         if at_final != self.final_block {
             if self.final_block != Block::default() {
@@ -118,11 +116,11 @@ impl Follower {
         }
         let logs = self.reader.logs(self.final_block.number + 1, head.number).await?;
         // A node that lags behind the one asked before answers with fewer logs and no error. What knows the head has them all.
-        if self.reader.block(head.number).await? != head {
+        if self.reader.blocks.block(head.number).await? != head {
             return Err(ReadError::Moved);
         }
 
-        let contracts = self.reader.chain.deployment().contracts;
+        let contracts = self.reader.chain().deployment().contracts;
         let (settled, pending): (Vec<_>, Vec<_>) =
             logs.iter().partition(|log| log.block_number.is_some_and(|number| number <= last.number));
         settled.iter().for_each(|log| self.final_state.apply(&contracts, log));
