@@ -33,3 +33,16 @@ CREATE TABLE IF NOT EXISTS traces (
     bytes      INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS traces_by_expiry ON traces (expiry);
+
+-- What this miner has found as a juror, stored before it commits to it; a reorganisation may give a round another seed.
+CREATE TABLE IF NOT EXISTS ballots (
+    commitment   BLOB PRIMARY KEY,
+    dispute      BLOB NOT NULL,
+    round        INTEGER NOT NULL,
+    seed         BLOB NOT NULL,
+    reveal_until INTEGER NOT NULL,
+    verdict      INTEGER NOT NULL,
+    probe        TEXT NOT NULL,
+    salt         BLOB NOT NULL,
+    UNIQUE (dispute, round, seed)
+) STRICT;
