@@ -1,6 +1,6 @@
 //! Accused: the transition is opened from the stored trace, or from the request computed again.
 
-use super::{Duty, DutyError, Outcome};
+use super::{BenchError, Duty, DutyError, Outcome};
 use crate::metrics;
 use alloy::primitives::{Address, U256};
 use cuckoo_chain::disputes::{Dispute, MAX_CHUNKS};
@@ -36,9 +36,9 @@ impl Duty {
             let cost = self.cost(dispute, me).await;
             error!(
                 dispute = %id,
-                "CANNOT ANSWER: there is no trace of this result, and computing it again gives another one. Unless you open \
-                 transition {} before {} (chain seconds), this miner is slashed: {cost}. Was the result made on another device, or \
-                 with another model package?",
+                "CANNOT ANSWER: there is no trace of this result, and it cannot be computed again. Unless transition {} is open \
+                 before {} (chain seconds), this miner is slashed: {cost}. If it was made with another --data-dir, --device or \
+                 --model, start the agent again with that",
                 accusation.transition, accusation.answer_until
             );
             metrics::dispute("defenceless");
@@ -54,12 +54,10 @@ impl Duty {
                 return Ok(Outcome::Aside);
             };
             let chunks = opened.chunks.len();
-            let mut left = bits & (U256::MAX >> (256 - chunks.min(256)));
+            let mut left = bits & of_chunks(chunks);
             while !left.is_zero() {
                 self.court.answer(id, &opened, left).await?;
-                for _ in 0..MAX_CHUNKS {
-                    left &= left.saturating_sub(U256::from(1));
-                }
+                left = without_lowest(left, MAX_CHUNKS);
                 info!(dispute = %id, state = k, chunks, left = left.count_ones(), "opened");
             }
         }
@@ -90,8 +88,18 @@ impl Duty {
             let generation = model.generate(&body, &[], &mut |_, _| ControlFlow::Continue(()))?;
             Ok(generation.states.iter().map(State::to_bytes).collect::<Vec<_>>())
         };
-        let states = self.bench.run(accusation.offer.modelId, work).await?;
-        Ok((trace_root(&states) == root).then_some(states))
+        match self.bench.run(accusation.offer.modelId, work).await {
+            Ok(states) if trace_root(&states) == root => Ok(Some(states)),
+            Ok(_) => {
+                warn!(dispute = %accusation.id, "computed again, the trace is another one");
+                Ok(None)
+            }
+            Err(e @ BenchError::Unknown(_)) => {
+                warn!(dispute = %accusation.id, "the request cannot be computed again: {e}");
+                Ok(None)
+            }
+            Err(e) => Err(e.into()),
+        }
     }
 
     /// What a conviction takes from the operator's own stake, in words.
@@ -107,5 +115,38 @@ impl Duty {
             Err(e) => return format!("{} WAD of all that is behind it (its stake cannot be read: {e})", fraction),
         };
         format!("{own} CAI of its own stake, its voters alike, and {} s in jail", parameters.jailTerm)
+    }
+}
+
+/// A bit for each of so many chunks.
+fn of_chunks(count: usize) -> U256 {
+    if count >= 256 { U256::MAX } else { (U256::from(1) << count) - U256::from(1) }
+}
+
+/// The set bits but the lowest `count`: those that a transaction did not take.
+fn without_lowest(mut bits: U256, count: usize) -> U256 {
+    for _ in 0..count {
+        bits &= bits.saturating_sub(U256::from(1));
+    }
+    bits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_missing_chunk_is_sent_once_and_in_order() {
+        // Chunks 1 and 3 of nine are there already.
+        let mut left = of_chunks(9) & U256::from(0b1_1111_0101);
+        let mut sent = Vec::new();
+        while !left.is_zero() {
+            let rest = without_lowest(left, MAX_CHUNKS);
+            sent.push(left & !rest);
+            left = rest;
+        }
+        assert_eq!(sent, [U256::from(0b0_0011_0101), U256::from(0b1_1100_0000)]);
+        assert_eq!((of_chunks(256), of_chunks(0)), (U256::MAX, U256::ZERO));
+        assert_eq!(without_lowest(U256::MAX, 255), U256::from(1) << 255);
     }
 }
