@@ -102,9 +102,11 @@ impl Stage {
         network.call(contracts.timelock, contracts.disputes, IDisputes::setParametersCall { parameters_ }).await;
         // Weight counts two epochs later.
         network.anvil.rpc("evm_increaseTime", json!([180])).await;
+        network.anvil.mine(1).await;
         network.anvil.rpc("evm_setIntervalMining", json!([1])).await;
 
         let directory = tempfile::tempdir().unwrap();
+        // Begun after the leap, so that it knows the time.
         let following = disputes::follow(&chain, CancellationToken::new()).await.unwrap();
         let mut stage = Self {
             challenger: Court::new(chain.clone(), open_sender(&chain, &coordinator, &directory, "challenger").await),
@@ -182,7 +184,7 @@ impl Stage {
         let chain = self.network.connect(&[&self.network.anvil.url]).await;
         let workshop = Arc::new(Workshop {
             store: open_store(&self.folder(node)).await,
-            slots: Slots::of(vec![]),
+            slots: Slots::of(vec![], 1),
             models: [(self.package.model_id(), self.package.manifest().clone())].into(),
             least_price: U256::ZERO,
             trace_cap: 1 << 30,
