@@ -17,6 +17,7 @@ use cuckoo_protocol::{
         Offer, Result as TaskResult, Role,
     },
     dispute::{self, Ballot, Part, no_tile},
+    manifest::Manifest,
     message::Domain,
     request::{self, Request},
     trace::trace_root,
@@ -80,16 +81,8 @@ impl Stage {
 
     async fn accusation(&self, transition: u32) -> Challenge {
         let domain = Domain::new(31337, self.network.deployment.contracts.registry);
-        let body = ImageBody {
-            prompt: "a red apple".into(),
-            negative_prompt: String::new(),
-            width: 64,
-            height: 64,
-            steps: 3,
-            guidance: "7.5".parse().unwrap(),
-            seed: 1,
-            scheduler: "ddim".into(),
-        };
+        let manifest = Manifest::parse(include_bytes!("../../../models/cuckoo-tiny/cuckoo.json")).unwrap();
+        let body = ImageBody { steps: 3, ..manifest.image_body("a red apple".into()).unwrap() };
         let request = Request::new(MODEL, B256::repeat_byte(7), &body.into(), &[], true).encode().unwrap();
         let offer = Offer {
             coordinator: COORDINATOR,

@@ -139,7 +139,7 @@ pub(crate) fn measure(run: &mut dyn Run, claim: &Transition<'_>) -> Result<Measu
     }
 }
 
-fn measure_output(claim: &Output, reference: &Output) -> Result<Measurement, InferenceError> {
+pub(crate) fn measure_output(claim: &Output, reference: &Output) -> Result<Measurement, InferenceError> {
     match (claim, reference) {
         (Output::Image(claim), Output::Image(reference))
             if claim.size() == reference.size() && claim.rgb.len() == reference.rgb.len() =>

@@ -1,7 +1,8 @@
 //! Runs the network's models with ONNX Runtime and leaves a trace that others can check step by step.
 //!
 //! [`Package::open`] checks a model's files, [`Model::load`] puts them on a [`Device`], [`Model::generate`] runs a request and
-//! keeps every state, [`Model::check`] runs transitions of somebody else's trace again.
+//! keeps every state, [`Model::check`] runs transitions of somebody else's trace again,
+//! [`Model::judge`] does what a juror does.
 
 mod audit;
 mod batch;
@@ -12,6 +13,7 @@ mod error;
 mod external;
 pub mod fakes;
 mod image;
+mod jury;
 mod model;
 mod network;
 pub mod noise;
@@ -29,6 +31,7 @@ pub use audit::{Deviation, Transition};
 pub use batch::alike;
 pub use draft::{Draft, Drafted};
 pub use error::InferenceError;
+pub use jury::{Evidence, Finding};
 pub use model::{Generation, Model};
 pub use output::{Output, Vectors};
 pub use package::{MANIFEST, Package, PackageError};

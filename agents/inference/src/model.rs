@@ -4,6 +4,7 @@ use crate::{
     audit::{Deviation, Transition, measure},
     crew::Crew,
     error::InferenceError,
+    jury::{self, Evidence, Finding},
     output::Output,
     package::Package,
     program::{self, Program, Run},
@@ -217,6 +218,17 @@ impl Model {
         }
         let mut run = self.open(body)?;
         transitions.iter().map(|transition| Ok(measure(&mut *run, transition)?.deviation(floor))).collect()
+    }
+}
+
+impl Model {
+    /// Judges one transition of a result from what a dispute has put on chain. `seed` is the jury's.
+    ///
+    /// # Errors
+    /// [`InferenceError`] if the request cannot be run here, which says nothing about the accused.
+    pub fn judge(&mut self, body: &Body, evidence: &Evidence<'_>, seed: B256) -> Result<Finding, InferenceError> {
+        let tolerance = self.manifest.tolerance.clone();
+        jury::judge(&mut *self.open(body)?, body.steps(), evidence, &tolerance, seed)
     }
 }
 

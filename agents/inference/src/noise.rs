@@ -19,12 +19,23 @@ const TWO_53: f64 = 9_007_199_254_740_992.0;
 pub fn normals(seed: u64, step: u64, count: usize) -> Vec<f32> {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
+    keyed_normals(key, step, count)
+}
+
+/// The 64-bit words of a key and stream.
+pub(crate) fn words(key: [u8; 32], stream: u64) -> impl FnMut() -> u64 {
     let mut words = ChaCha20Rng::from_seed(key);
-    words.set_stream(step);
+    words.set_stream(stream);
+    move || words.next_u64()
+}
+
+/// [`normals`] of a whole key and a stream.
+pub(crate) fn keyed_normals(key: [u8; 32], stream: u64, count: usize) -> Vec<f32> {
+    let mut next = words(key, stream);
     let mut values = Vec::with_capacity(count + 1);
     while values.len() < count {
-        let u = ((words.next_u64() >> 11) + 1) as f64 / TWO_53;
-        let v = (words.next_u64() >> 11) as f64 / TWO_53;
+        let u = ((next() >> 11) + 1) as f64 / TWO_53;
+        let v = (next() >> 11) as f64 / TWO_53;
         let radius = libm::sqrt(-2.0 * libm::log(u));
         let angle = TAU * v;
         values.extend([(radius * libm::cos(angle)) as f32, (radius * libm::sin(angle)) as f32]);

@@ -82,7 +82,7 @@ pub struct Flags {
     #[arg(long, value_name = "CAI", env = "CUCKOO_COLLECT_AT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collect_at: Option<String>,
-    /// Hours for which traces are kept after an offer's expiry, to answer audits and disputes with [default: 30]
+    /// Hours for which traces are kept after an offer's expiry; longer if a result can still be challenged then [default: 30]
     #[arg(long, value_name = "HOURS", env = "CUCKOO_TRACE_HOURS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_hours: Option<u32>,
@@ -90,6 +90,10 @@ pub struct Flags {
     #[arg(long, value_name = "GIB", env = "CUCKOO_TRACE_CAP_GIB")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_cap_gib: Option<u32>,
+    /// Do not serve on juries. A juror that is drawn earns a share of the jury fee and loses nothing by staying away
+    #[arg(long, env = "CUCKOO_NO_JURY")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_jury: bool,
     /// Address to serve /metrics (Prometheus), /healthz and /readyz on [default: none]
     #[arg(long, value_name = "ADDR", env = "CUCKOO_METRICS")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,6 +122,8 @@ struct Raw {
     collect_at: String,
     trace_hours: u32,
     trace_cap_gib: u32,
+    #[serde(default)]
+    no_jury: bool,
     metrics: Option<SocketAddr>,
 }
 
@@ -143,6 +149,7 @@ pub struct Settings {
     pub trace_seconds: u64,
     /// Bytes.
     pub trace_cap: u64,
+    pub no_jury: bool,
     pub metrics: Option<SocketAddr>,
 }
 
@@ -195,6 +202,7 @@ impl Raw {
             batch: self.batch,
             trace_seconds: u64::from(self.trace_hours) * 3600,
             trace_cap: u64::from(self.trace_cap_gib) << 30,
+            no_jury: self.no_jury,
             metrics: self.metrics,
         })
     }
@@ -287,6 +295,10 @@ mod tests {
             let four_gib = Device::Cuda { id: 0, memory_limit: Some(4 << 30), feeding: Feeding::default() };
             assert_eq!((limited.device, limited.batch), (four_gib, 1));
             assert_eq!(load(&["--model", "c"]).unwrap().models, [PathBuf::from("c")]);
+            assert!(!mixed.no_jury);
+            assert!(load(&["--model", "c", "--no-jury"]).unwrap().no_jury);
+            jail.create_file("absent.toml", "no_jury = true\nmodel = [\"file\"]\n")?;
+            assert!(load(&["--config", "absent.toml"]).unwrap().no_jury);
             Ok(())
         });
     }

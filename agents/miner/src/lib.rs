@@ -5,6 +5,7 @@ pub mod cli;
 pub mod collect;
 pub mod config;
 mod doctor;
+pub mod duty;
 pub mod fleet;
 pub mod lease;
 pub mod link;

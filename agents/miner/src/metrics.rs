@@ -39,6 +39,16 @@ pub fn money(earned: U256, collected: U256) {
     metrics::gauge!("cuckoo_miner_collected_cai").set(cai(collected));
 }
 
+/// Something was done in a dispute: `answered`, `defenceless`, `guilty`, `innocent`, `unable`, `revealed`.
+pub fn dispute(what: &'static str) {
+    metrics::counter!("cuckoo_miner_disputes_total", "what" => what).increment(1);
+}
+
+/// A juror was paid, in wei.
+pub fn jury_pay(amount: U256) {
+    metrics::gauge!("cuckoo_miner_jury_pay_cai").increment(cai(amount));
+}
+
 /// As near as a float comes: for graphs, not for accounts.
 fn cai(wei: U256) -> f64 {
     format_units(wei, 18).ok().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)

@@ -3,6 +3,7 @@
 use crate::{
     collect::Collector,
     config::Settings,
+    duty::{Bench, Duty},
     fleet::Fleet,
     metrics,
     slots::{Slots, WorkError},
@@ -10,12 +11,16 @@ use crate::{
     workshop::Workshop,
 };
 use anyhow::{Result, bail};
-use cuckoo_chain::{Chain, Sender, view};
+use cuckoo_chain::{
+    Chain, Sender, View,
+    disputes::{self, Court},
+    view,
+};
 use cuckoo_inference::{Package, runtime};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{sync::Notify, time::interval};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// For the pictures in work when the agent is stopped.
 const FINISH: Duration = Duration::from_secs(30);
@@ -25,6 +30,9 @@ const SUBMIT: Duration = Duration::from_secs(20);
 
 /// Between looks for traces that nobody may ask for any more.
 const PRUNING: Duration = Duration::from_secs(60);
+
+/// Seconds for which traces are kept after the last challenge must have been answered: clocks and blocks are late at times.
+const LIABLE_MARGIN: u64 = 3600;
 
 /// Runs until `stop`.
 ///
@@ -69,11 +77,15 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         abandon: CancellationToken::new(),
         broken: ending.clone(),
     });
-    tokio::spawn(prune(workshop.clone(), settings.trace_seconds, closing.clone()));
+    let court = Court::new(chain.clone(), sender.clone());
+    tokio::spawn(prune(workshop.clone(), court.clone(), settings.trace_seconds, closing.clone()));
     let collected = CancellationToken::new();
     let collector =
         Collector { workshop: workshop.clone(), chain: chain.clone(), sender, collect_at: settings.collect_at };
     let collecting = tokio::spawn(collector.run(collected.clone()));
+    let bench = Arc::new(Bench::new(&packages, settings.device.clone()));
+    let (duty, sits) = ((workshop.clone(), chain.clone(), court, bench, view.clone()), !settings.no_jury);
+    let serving = tokio::spawn(serve(duty, sits, closing.clone(), collected.clone()));
 
     let fleet = Fleet::new(chain, node, workshop.clone(), settings.slots * settings.batch);
     let overdue = async {
@@ -90,6 +102,9 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     collected.cancel();
     if let Err(error) = collecting.await {
         warn!("collecting ended early: {error}");
+    }
+    if let Err(error) = serving.await {
+        warn!("duties ended early: {error}");
     }
     workshop.store.close().await;
     if stop.is_cancelled() {
@@ -114,17 +129,49 @@ pub(crate) async fn open_packages(settings: &Settings) -> Result<Vec<Package>> {
     tokio::task::spawn_blocking(open).await?
 }
 
-async fn prune(workshop: Arc<Workshop>, keep_seconds: u64, closing: CancellationToken) {
+/// Follows disputes, which may take a while to read, and does what they want of this miner, until `stop`.
+async fn serve(
+    (workshop, chain, court, bench, view): (Arc<Workshop>, Chain, Court, Arc<Bench>, View),
+    sits: bool,
+    closing: CancellationToken,
+    stop: CancellationToken,
+) {
+    let following = tokio::select! {
+        following = disputes::follow(&chain, closing) => following,
+        () = stop.cancelled() => return,
+    };
+    match following {
+        Ok(following) => Duty { workshop, chain, court, bench, view, following, sits }.run(stop).await,
+        Err(error) => warn!("disputes are not followed: {error}"),
+    }
+}
+
+/// Removes what nobody may ask for any more: traces not before `keep_seconds` after the offer's expiry, and not while a challenge is
+/// possible or would have to be answered.
+async fn prune(workshop: Arc<Workshop>, court: Court, keep_seconds: u64, closing: CancellationToken) {
     let mut ticks = interval(PRUNING);
     loop {
         tokio::select! {
             () = closing.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        match workshop.store.prune((workshop.clock)().saturating_sub(keep_seconds)).await {
+        let liable = match court.parameters().await {
+            Ok(parameters) => {
+                u64::from(parameters.challengeWindow) + u64::from(parameters.answerWindow) + LIABLE_MARGIN
+            }
+            Err(error) => {
+                debug!("old traces stay until the chain says for how long they can be challenged: {error}");
+                continue;
+            }
+        };
+        let now = (workshop.clock)();
+        match workshop.store.prune(now.saturating_sub(keep_seconds.max(liable))).await {
             Ok(0) => {}
             Ok(count) => info!(count, "old traces removed"),
             Err(error) => warn!("old traces could not be removed: {error}"),
+        }
+        if let Err(error) = workshop.store.prune_ballots(now.saturating_sub(LIABLE_MARGIN)).await {
+            warn!("old ballots could not be removed: {error}");
         }
     }
 }

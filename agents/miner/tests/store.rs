@@ -5,11 +5,12 @@ use alloy::{
     signers::local::PrivateKeySigner,
 };
 use cuckoo_miner::{
-    store::{Pending, Store, StoreError},
+    store::{Pending, Store, StoreError, StoredBallot},
     voucher::{Channel, VoucherError},
 };
 use cuckoo_protocol::{
-    contracts::{Result as TaskResult, Voucher},
+    contracts::{IDisputes::Verdict, Result as TaskResult, Voucher},
+    dispute::Ballot,
     link::ResultSubmission,
     message::{Domain, Signed},
 };
@@ -198,4 +199,35 @@ async fn what_a_crash_left_is_swept_and_what_is_damaged_is_said() {
     assert!(store.trace(hash).await.unwrap().is_some());
     std::fs::write(traces.join(format!("{hash}.trace")), [1u8, 0, 0, 0, 0, 0, 0, 0, 255]).unwrap();
     assert!(matches!(store.trace(hash).await, Err(StoreError::Damaged(_))));
+}
+
+#[tokio::test]
+async fn a_ballot_outlives_the_process_and_belongs_to_one_seed() {
+    let world = World::new();
+    let (dispute, seed, juror) = (B256::repeat_byte(1), B256::repeat_byte(2), PAYEE);
+    // The largest probe that there can be, and more than any integer column holds.
+    let ballot = Ballot { verdict: Verdict::Guilty, probe: U256::MAX, salt: B256::repeat_byte(3) };
+    let commitment = ballot.commitment(dispute, 2, juror);
+    let stored = StoredBallot { dispute, round: 2, seed, reveal_until: 100, commitment, ballot };
+    let store = world.open().await;
+    store.keep_ballot(&stored).await.unwrap();
+    store.close().await;
+    drop(store);
+
+    let store = world.open().await;
+    assert_eq!(store.ballot(commitment).await.unwrap(), Some(ballot));
+    assert_eq!(store.ballot_for(dispute, 2, seed).await.unwrap(), Some(ballot));
+    // A reorganisation gives the round another seed: it is judged anew, and both ballots can be opened.
+    assert_eq!(store.ballot_for(dispute, 2, B256::ZERO).await.unwrap(), None);
+    assert_eq!(store.ballot_for(dispute, 1, seed).await.unwrap(), None);
+    let again = Ballot { probe: U256::ONE, ..ballot };
+    let other = again.commitment(dispute, 2, juror);
+    store.keep_ballot(&StoredBallot { seed: B256::ZERO, commitment: other, ballot: again, ..stored }).await.unwrap();
+    assert_eq!(store.ballot(commitment).await.unwrap(), Some(ballot));
+    assert_eq!(store.ballot(other).await.unwrap(), Some(again));
+
+    store.prune_ballots(100).await.unwrap();
+    assert!(store.ballot(commitment).await.unwrap().is_some());
+    store.prune_ballots(101).await.unwrap();
+    assert!(store.ballot(commitment).await.unwrap().is_none());
 }

@@ -199,10 +199,22 @@ pub struct Docket {
     /// Results of which a dispute ended with a conviction: their other disputes can be closed.
     convicted: HashSet<B256>,
     /// By version, of all disputes here.
-    pub(super) parameters: BTreeMap<u64, Arc<Parameters>>,
+    parameters: BTreeMap<u64, Arc<Parameters>>,
 }
 
 impl Docket {
+    /// What the events of the contract at `disputes` say, in the chain's order, at `timestamp` (chain seconds).
+    pub fn at(timestamp: u64, disputes: Address, logs: &[Log]) -> Self {
+        let mut docket = Self { timestamp, ..Self::default() };
+        logs.iter().for_each(|log| docket.apply(disputes, log));
+        docket
+    }
+
+    /// Takes note of the parameters of a version.
+    pub fn set_parameters(&mut self, version: u64, parameters: Parameters) {
+        self.parameters.insert(version, Arc::new(parameters));
+    }
+
     /// A dispute, if it is open or has ended lately.
     pub fn get(&self, id: B256) -> Option<&Dispute> {
         self.disputes.get(&id)
@@ -238,6 +250,11 @@ impl Docket {
     pub fn first_block(&self, result: B256) -> Option<u64> {
         let of_result = self.iter().filter(|dispute| dispute.accusation.result == result);
         of_result.map(|dispute| dispute.accusation.block).min()
+    }
+
+    /// Takes over the parameters that another docket knows.
+    pub(super) fn take_parameters(&mut self, other: &Self) {
+        self.parameters.clone_from(&other.parameters);
     }
 
     /// Versions of parameters that are not known yet.

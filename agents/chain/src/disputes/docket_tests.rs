@@ -38,9 +38,7 @@ fn challenged(id: B256, transition: u32, blob_root: B256) -> Log {
 }
 
 fn docket(logs: &[Log]) -> Docket {
-    let mut docket = Docket::default();
-    logs.iter().for_each(|log| docket.apply(DISPUTES, log));
-    docket
+    Docket::at(0, DISPUTES, logs)
 }
 
 fn began(round: u64) -> Log {

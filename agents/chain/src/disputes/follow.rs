@@ -150,7 +150,7 @@ impl Follower {
         let mut docket = self.settled_docket.clone();
         pending.iter().for_each(|log| docket.apply(disputes, log));
         self.read_parameters(&mut docket).await?;
-        self.settled_docket.parameters.clone_from(&docket.parameters);
+        self.settled_docket.take_parameters(&docket);
         self.head = head;
         (docket.block, docket.timestamp) = (head.number, header.timestamp);
         Ok(Some(docket))
@@ -202,7 +202,7 @@ impl Follower {
         let contract = IDisputes::new(chain.deployment().contracts.disputes, chain.provider());
         for version in docket.unknown_versions() {
             let parameters = contract.parameters(U256::from(version)).call().await?;
-            docket.parameters.insert(version, Arc::new(parameters));
+            docket.set_parameters(version, parameters);
         }
         Ok(())
     }

@@ -1,10 +1,12 @@
-//! What a miner must not lose: results until they are accepted, the highest voucher of each channel, and the traces that answer
-//! audits and disputes. One SQLite database and a folder of trace files, used by one process at a time.
+//! What a miner must not lose: results until they are accepted, the highest voucher of each channel, the traces that answer
+//! audits and disputes, and a juror's ballots. One SQLite database and a folder of trace files, used by one process at a time.
 
+mod ballots;
 mod channels;
 mod pending;
 mod traces;
 
+pub use ballots::StoredBallot;
 pub use pending::Pending;
 
 use alloy::primitives::{Address, B256, Signature, U256};

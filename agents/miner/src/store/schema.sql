@@ -39,3 +39,16 @@ CREATE TABLE IF NOT EXISTS audits (
     offer_hash BLOB PRIMARY KEY,
     deadline   INTEGER NOT NULL
 ) STRICT;
+
+-- What this miner has found as a juror, stored before it commits to it; a reorganisation may give a round another seed.
+CREATE TABLE IF NOT EXISTS ballots (
+    commitment   BLOB PRIMARY KEY,
+    dispute      BLOB NOT NULL,
+    round        INTEGER NOT NULL,
+    seed         BLOB NOT NULL,
+    reveal_until INTEGER NOT NULL,
+    verdict      INTEGER NOT NULL,
+    probe        TEXT NOT NULL,
+    salt         BLOB NOT NULL,
+    UNIQUE (dispute, round, seed)
+) STRICT;

@@ -1,0 +1,157 @@
+//! Drawn for a jury: the transition is run again from what is on chain, and the verdict committed to and opened in time.
+
+use super::{BenchError, Duty, DutyError, Outcome};
+use crate::{metrics, store::StoredBallot};
+use alloy::primitives::{Address, B256, U256};
+use cuckoo_chain::{
+    SendError,
+    disputes::{Dispute, Docket},
+};
+use cuckoo_inference::{Evidence, Finding, InferenceError};
+use cuckoo_protocol::{
+    amount::format_cai,
+    contracts::IDisputes::Verdict,
+    dispute::{Ballot, Part},
+    request::Request,
+};
+use tracing::{error, info, warn};
+
+impl Duty {
+    /// Calls the jury once its beacon is known, if this miner sits on it or waits for its verdict.
+    pub(super) async fn call_jury(
+        &self,
+        docket: &Docket,
+        dispute: &Dispute,
+        me: Address,
+    ) -> Result<Outcome, DutyError> {
+        let id = dispute.id();
+        if self.court.seed(id).await?.is_none() {
+            return Ok(Outcome::Wait);
+        }
+        if dispute.accusation.accused != me && self.court.votes(id, me).await? == 0 {
+            return Ok(Outcome::Aside);
+        }
+        tokio::time::sleep(super::patience(docket, dispute, me)).await;
+        match self.court.resolve(id).await {
+            // Somebody was faster.
+            Err(SendError::Refused(_)) => Ok(Outcome::Wait),
+            outcome => outcome.map(|()| Outcome::Done).map_err(DutyError::from),
+        }
+    }
+
+    /// Computes a ballot, unless there is one for this seed already, and commits to it.
+    pub(super) async fn judge(
+        &self,
+        docket: &Docket,
+        dispute: &Dispute,
+        me: Address,
+        (round, seed, reveal_until): (u64, B256, u64),
+    ) -> Result<Outcome, DutyError> {
+        let (id, store) = (dispute.id(), &self.workshop.store);
+        let votes = self.court.votes(id, me).await?;
+        if votes == 0 {
+            return Ok(Outcome::Aside);
+        }
+        let ballot = match store.ballot_for(id, round, seed).await? {
+            Some(ballot) => ballot,
+            None => {
+                info!(dispute = %id, round, votes, transition = dispute.accusation.transition, "drawn for the jury");
+                let Some(finding) = self.examine(docket, dispute, seed).await? else {
+                    metrics::dispute("unable");
+                    return Ok(Outcome::Aside);
+                };
+                let verdict = if finding.guilty { Verdict::Guilty } else { Verdict::Innocent };
+                let ballot = Ballot { verdict, probe: wad(finding.probe), salt: rand::random::<[u8; 32]>().into() };
+                let commitment = ballot.commitment(id, round, me);
+                store.keep_ballot(&StoredBallot { dispute: id, round, seed, reveal_until, commitment, ballot }).await?;
+                info!(dispute = %id, round, ?verdict, deviation = ?finding.deviation, probe = finding.probe, "judged");
+                ballot
+            }
+        };
+        self.court.commit(id, ballot.commitment(id, round, me)).await?;
+        metrics::dispute(if ballot.verdict == Verdict::Guilty { "guilty" } else { "innocent" });
+        info!(dispute = %id, round, votes, "committed");
+        Ok(Outcome::Done)
+    }
+
+    /// What this miner finds; `None`, said aloud, if it cannot tell.
+    async fn examine(&self, docket: &Docket, dispute: &Dispute, seed: B256) -> Result<Option<Finding>, DutyError> {
+        let accusation = dispute.accusation.clone();
+        let (id, model) = (accusation.id, accusation.offer.modelId);
+        if !self.workshop.models.contains_key(&model) {
+            warn!(dispute = %id, "staying away from the jury: {}", BenchError::Unknown(model));
+            return Ok(None);
+        }
+        let body = match Request::decode(&accusation.request).and_then(|request| request.body()) {
+            Ok(body) => body,
+            Err(e) => {
+                warn!(dispute = %id, "staying away from the jury: {e}");
+                return Ok(None);
+            }
+        };
+        let mut parts = Vec::new();
+        for part in dispute.parts() {
+            parts.push((part, self.court.evidence(docket, dispute, part).await?));
+        }
+        let work = move |model: &mut cuckoo_inference::Model| {
+            let bytes = |wanted| parts.iter().find(|(part, _)| *part == wanted).map_or(&[][..], |(_, bytes)| bytes);
+            let state = |k| bytes(Part::State(k));
+            let evidence = match accusation.transition {
+                0 => Evidence::Init { blob: bytes(Part::Blob), after: state(0) },
+                last if last == accusation.states => Evidence::Finish {
+                    before: state(last.saturating_sub(1)),
+                    // No output has a tile of such a number.
+                    index: usize::try_from(accusation.tile_index).unwrap_or(usize::MAX),
+                    tile: &accusation.tile,
+                },
+                k => Evidence::Step { k: k.saturating_sub(1), before: state(k.saturating_sub(1)), after: state(k) },
+            };
+            model.judge(&body, &evidence, seed)
+        };
+        match self.bench.run(model, work).await {
+            Ok(finding) => Ok(Some(finding)),
+            Err(BenchError::Failed(e @ (InferenceError::Body(_) | InferenceError::Blob { .. }))) => {
+                warn!(dispute = %id, "staying away from the jury: {e}");
+                Ok(None)
+            }
+            Err(e @ BenchError::Load(_)) => {
+                error!(dispute = %id, "staying away from the jury: {e}");
+                Ok(None)
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Opens what was committed to.
+    pub(super) async fn reveal(&self, dispute: &Dispute, commitment: B256) -> Result<Outcome, DutyError> {
+        let Some(ballot) = self.workshop.store.ballot(commitment).await? else {
+            error!(dispute = %dispute.id(), "the ballot committed to is not in --data-dir: the vote is lost, and unpaid");
+            return Ok(Outcome::Aside);
+        };
+        self.court.reveal(dispute.id(), &ballot).await?;
+        metrics::dispute("revealed");
+        info!(dispute = %dispute.id(), verdict = ?ballot.verdict, "revealed");
+        Ok(Outcome::Done)
+    }
+
+    /// Collects a vote's pay.
+    pub(super) async fn claim(&self, dispute: &Dispute, round: u64, index: u64) -> Result<Outcome, DutyError> {
+        match self.court.claim(dispute.id(), round, index).await {
+            Ok(paid) => {
+                metrics::jury_pay(paid);
+                info!(dispute = %dispute.id(), round, amount = format_cai(paid), "paid for a verdict");
+                Ok(Outcome::Done)
+            }
+            Err(SendError::Refused(why)) => {
+                warn!(dispute = %dispute.id(), round, "the verdict is not paid: {why}");
+                Ok(Outcome::Aside)
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+}
+
+/// In WAD; what is out of range is cut by the contract alike.
+fn wad(probe: f64) -> U256 {
+    U256::from((probe * 1e18) as u128)
+}
