@@ -158,6 +158,8 @@ async fn an_audited_result_is_paid_after_its_trace_was_handed_over_even_after_a_
     assert_eq!(agent.pending(&fake).await, 1);
     agent.stop().await;
 
+    let paid = fake.voucher(U256::from(5));
+    fake.get().login_voucher = Some(paid);
     let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
     fake.get().audited.push("a".to_owned());
     agent.earns(&fake, 10).await;
