@@ -92,10 +92,11 @@ impl Stage {
         let contract = IDisputes::new(contracts.disputes, chain.provider());
         // A machine that does much else besides needs more seconds than a development chain gives.
         let parameters_ = IDisputes::Parameters {
+            maxOfferLife: 15,
             answerWindow: 15,
-            seedWindow: 10,
-            commitWindow: 25,
-            revealWindow: 15,
+            seedWindow: 20,
+            commitWindow: 30,
+            revealWindow: 20,
             rounds: 1,
             ..contract.parameters(U256::ZERO).call().await.unwrap()
         };
@@ -157,9 +158,9 @@ impl Stage {
             miner: ACCUSED,
             lease: prompt.to_owned(),
             price: offer.price,
+            audit: None,
             expiry: offer.expiry,
             submission: ResultSubmission { result: result.clone(), output: vec![] },
-            audit: None,
         };
         let offer = domain.sign(offer, &self.coordinator).unwrap();
         let challenge = Challenge { offer, result, request: bytes.into(), transition: 0, tile: no_tile() };
@@ -208,11 +209,8 @@ impl Stage {
     }
 
     async fn start_jurors(&self) -> Vec<Agent> {
-        let mut agents = Vec::new();
-        for node in &self.jurors {
-            agents.push(self.start(node).await);
-        }
-        agents
+        // At once: the window for calling the jury is open already.
+        futures::future::join_all(self.jurors.iter().map(|node| self.start(node))).await
     }
 
     async fn until(&self, what: &str, so: impl Fn(&Docket) -> bool) -> Arc<Docket> {
@@ -222,7 +220,8 @@ impl Stage {
             if so(&docket) {
                 return docket;
             }
-            assert!(Instant::now() < deadline, "waited in vain until {what}: {docket:?}");
+            let phases = || docket.iter().map(|d| (d.id(), d.phase, d.jurors.clone())).collect::<Vec<_>>();
+            assert!(Instant::now() < deadline, "waited in vain until {what}: {:?}", phases());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
