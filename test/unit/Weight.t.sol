@@ -87,6 +87,8 @@ contract WeightTest is BaseTest {
         uint256 first = staking.currentEpoch();
         uint256[] memory expected = new uint256[](20 * 4 + 2);
         uint256[] memory changes = new uint256[](20 * 4 + 2);
+        // The registration.
+        changes[0] = 1;
         uint256 known = first;
         for (uint256 i; i < 20; ++i) {
             uint256 weight = staking.weightOf(miner);
