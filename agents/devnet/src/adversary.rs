@@ -1,7 +1,7 @@
 //! Miners that cheat: registered and staked like any other, with the real model at hand, and each with its own way to save work or fool.
-//! They do not answer on chain: what they could open convicts them as surely.
+//! Accused, they may stay silent or stand by what they committed to: both convicts them.
 
-use crate::{operator::Operator, refusal::Refusal, rogue::Rogue, until};
+use crate::{operator::Operator, refusal::Refusal, rogue::Rogue, site::Site, testimony, until};
 use alloy::primitives::{Address, B256};
 use anyhow::{Context, Result, ensure};
 use cuckoo_inference::{Device, Generation, Image, Model, Output, Package, State, runtime};
@@ -61,6 +61,8 @@ pub struct Delivered {
     pub result: B256,
     /// Id of its lease.
     pub lease: String,
+    /// Canonical bytes of s₀…s_N, as it committed to them.
+    pub states: Vec<Vec<u8>>,
 }
 
 impl Adversary {
@@ -127,7 +129,15 @@ impl Adversary {
         if answer.get("audit").is_some() && self.opens {
             self.rogue.open_trace(&lease.id, pack(&forgery.states)).await.context("handing the trace over")?;
         }
-        Ok(Delivered { miner: self.rogue.operator, result: digest, lease: lease.id })
+        Ok(Delivered { miner: self.rogue.operator, result: digest, lease: lease.id, states: forgery.states })
+    }
+
+    /// Opens what a dispute of one of its results asks for.
+    ///
+    /// # Errors
+    /// As [`testimony::answer`].
+    pub async fn answer(&self, site: &Site, dispute: B256, delivered: &Delivered) -> Result<()> {
+        testimony::answer(site, &self.rogue.node, dispute, &delivered.states).await
     }
 
     /// Makes up a result for a lease.

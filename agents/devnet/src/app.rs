@@ -83,6 +83,7 @@ pub struct ChallengeView {
     pub transition: u32,
     pub reason: String,
     pub status: String,
+    pub dispute: Option<B256>,
     #[serde(default)]
     pub slashed: Option<String>,
 }

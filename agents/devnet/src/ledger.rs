@@ -76,7 +76,15 @@ impl Ledger {
     /// # Errors
     /// If the chain does not answer.
     pub async fn own_stake(&self, operator: Address) -> Result<U256> {
-        Ok(IStaking::new(self.contracts.staking, &self.provider).assetsOf(operator, operator).call().await?)
+        self.stake_of(operator, operator).await
+    }
+
+    /// CAI wei that `staker` holds of the pool of `operator`.
+    ///
+    /// # Errors
+    /// If the chain does not answer.
+    pub async fn stake_of(&self, operator: Address, staker: Address) -> Result<U256> {
+        Ok(IStaking::new(self.contracts.staking, &self.provider).assetsOf(operator, staker).call().await?)
     }
 
     /// Shares that `operator` holds of its own pool.

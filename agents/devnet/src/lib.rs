@@ -23,8 +23,10 @@ pub mod refusal;
 pub mod rogue;
 pub mod site;
 pub mod tally;
+pub mod testimony;
 pub mod toolchain;
 mod until;
+pub mod verdict;
 pub mod wallet;
 
 pub use until::until;

@@ -1,5 +1,6 @@
 //! `cuckoo-devnet demo`: from a prompt to a paid picture, step by step, and what is refused on the way.
 
+mod cheat;
 mod prompts;
 
 use alloy::primitives::U256;
@@ -52,6 +53,9 @@ struct Summary {
     picture: PathBuf,
     miners: Vec<MinerSummary>,
     paid_cai: String,
+    /// What the cheat and its voter lost.
+    slashed_cai: String,
+    burned_cai: String,
     seconds: u64,
 }
 
@@ -166,7 +170,15 @@ pub async fn run(options: Options) -> Result<()> {
     })
     .await?;
 
-    step(7, "what is refused", async {
+    let downfall = step(7, "a miner that fakes is slashed", async {
+        let downfall = cheat::slashed(&network).await?;
+        save(&network, "fake", &downfall.picture)?;
+        downfall.tell(&network);
+        Ok(downfall)
+    })
+    .await?;
+
+    step(8, "what is refused", async {
         for attempt in attacks::all(&network, &first).await? {
             eprintln!("   {}:\n     {}", attempt.what, attempt.refusal);
         }
@@ -175,7 +187,7 @@ pub async fn run(options: Options) -> Result<()> {
     })
     .await?;
 
-    step(8, "end every process", network.stop()).await?;
+    step(9, "end every process", network.stop()).await?;
 
     let summary = Summary {
         demo: "ok",
@@ -183,6 +195,8 @@ pub async fn run(options: Options) -> Result<()> {
         picture: path,
         miners: rows.iter().map(MinerSummary::of).collect(),
         paid_cai: format_cai(paid),
+        slashed_cai: format_cai(downfall.verdict.slashed),
+        burned_cai: format_cai(downfall.verdict.burned),
         seconds: begun.elapsed().as_secs(),
     };
     println!("{}", serde_json::to_string(&summary)?);
