@@ -31,6 +31,16 @@ pub enum Transition<'a> {
     },
 }
 
+impl<'a> Transition<'a> {
+    /// Number, state before and state after, if it is a step.
+    pub(crate) fn step(&self) -> Option<(u32, &'a State, &'a State)> {
+        match *self {
+            Self::Step { k, before, after } => Some((k, before, after)),
+            Self::Init { .. } | Self::Finish { .. } => None,
+        }
+    }
+}
+
 /// How far a claim is off.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Deviation {
@@ -137,6 +147,24 @@ pub(crate) fn measure(run: &mut dyn Run, claim: &Transition<'_>) -> Result<Measu
         }
         Transition::Finish { before, output } => measure_output(output, &run.finish(before)?),
     }
+}
+
+/// Runs transitions in `run` and measures the claims; if all are steps, they are run together.
+pub(crate) fn measure_together(
+    run: &mut dyn Run,
+    claims: &[Transition<'_>],
+) -> Result<Vec<Measurement>, InferenceError> {
+    let steps: Vec<_> = claims.iter().filter_map(Transition::step).collect();
+    if steps.len() < 2 || steps.len() < claims.len() {
+        return claims.iter().map(|claim| measure(run, claim)).collect();
+    }
+    let befores: Vec<(u32, &State)> = steps.iter().map(|&(k, before, _)| (k, before)).collect();
+    let references = run.steps(&befores)?;
+    let measured = steps.iter().zip(&references).map(|(&(k, before, after), reference)| {
+        after.expect(&run.lengths(k.saturating_add(1)))?;
+        Ok(Measurement::Step(step_errors(before, after, reference)))
+    });
+    measured.collect()
 }
 
 pub(crate) fn measure_output(claim: &Output, reference: &Output) -> Result<Measurement, InferenceError> {

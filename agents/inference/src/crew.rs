@@ -37,6 +37,11 @@ impl Crew {
         Ok(Some(Self(copies)))
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Runs `work` on 0 to `count` − 1, each on the next copy that is free, and returns what came of each. `open` makes
     /// a copy ready, once.
     pub(crate) fn share<'c, R, T: Send>(

@@ -17,6 +17,7 @@ mod jury;
 mod model;
 mod network;
 pub mod noise;
+mod onnx;
 mod output;
 mod package;
 mod program;

@@ -1,7 +1,7 @@
 //! A package loaded on a device: it generates, and it checks what others generated.
 
 use crate::{
-    audit::{Deviation, Transition, measure},
+    audit::{Deviation, Transition, measure_together},
     crew::Crew,
     error::InferenceError,
     jury::{self, Evidence, Finding},
@@ -18,6 +18,9 @@ use cuckoo_protocol::{
     trace,
 };
 use std::ops::ControlFlow;
+
+/// Most steps of a trace that are run again as one batch: more gain little and take more memory.
+const TOGETHER: usize = 4;
 
 /// A loaded model. It runs one request at a time.
 pub struct Model {
@@ -209,15 +212,19 @@ impl Model {
             self.crew = Some(Crew::load(&self.package, &self.device)?);
         }
         self.manifest.check(body)?;
-        if transitions.len() > 1
-            && let Some(Some(crew)) = &mut self.crew
-        {
-            let check =
-                |run: &mut Box<dyn Run + '_>, at: usize| Ok(measure(&mut **run, &transitions[at])?.deviation(floor));
-            return crew.share(transitions.len(), |program| program.open(body), check);
-        }
-        let mut run = self.open(body)?;
-        transitions.iter().map(|transition| Ok(measure(&mut *run, transition)?.deviation(floor))).collect()
+        let measured = match &mut self.crew {
+            Some(Some(crew)) if transitions.len() > 1 => {
+                let pieces = pieces(transitions, crew.len());
+                let check = |run: &mut Box<dyn Run + '_>, at: usize| measure_together(&mut **run, pieces[at]);
+                crew.share(pieces.len(), |program| program.open(body), check)?
+            }
+            _ => {
+                let mut run = self.program.open(body)?;
+                let pieces = pieces(transitions, 1);
+                pieces.into_iter().map(|piece| measure_together(&mut *run, piece)).collect::<Result<_, _>>()?
+            }
+        };
+        Ok(measured.iter().flatten().map(|measurement| measurement.deviation(floor)).collect())
     }
 }
 
@@ -251,6 +258,19 @@ impl Generation {
     pub fn states_count(&self) -> u32 {
         self.states.len() as u32
     }
+}
+
+/// Transitions cut into what is run at once, for so many copies of the program: as many steps that follow each other as give every copy
+/// several turns, at most [`TOGETHER`], and what is left over one by one, since another size of batch would need another session.
+fn pieces<'t, 's>(transitions: &'t [Transition<'s>], copies: usize) -> Vec<&'t [Transition<'s>]> {
+    let size = (transitions.len() / (4 * copies.max(1))).clamp(1, TOGETHER);
+    let groups = transitions.chunk_by(|a, b| a.step().is_some() && b.step().is_some());
+    let cut = groups.flat_map(|group| {
+        let whole = group.chunks_exact(size);
+        let rest = whole.remainder();
+        whole.chain(rest.chunks(1))
+    });
+    cut.collect()
 }
 
 /// Width and height of the picture asked for.

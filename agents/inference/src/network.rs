@@ -2,14 +2,16 @@
 
 use crate::{
     error::InferenceError,
+    onnx::rows,
     package::Package,
-    runtime::{self, Device, Placement},
+    runtime::{self, Device, Placement, Source},
     session::{Opened, RunError, Wanted},
 };
 use ort::value::{Outlet, TensorElementType, ValueType};
 use std::{
     collections::{BTreeMap, VecDeque},
-    path::PathBuf,
+    fs, io,
+    path::Path,
 };
 
 pub(crate) use crate::session::{Feed, Values};
@@ -17,10 +19,13 @@ pub(crate) use crate::session::{Feed, Values};
 /// Sessions kept open, of as many sizes in use: with and without guidance (batches of two and one), and of several requests.
 const KEPT: usize = 3;
 
+/// Bytes of a file up to which it is altered in memory.
+const LARGEST_ALTERED: u64 = 256 << 20;
+
 /// A network of a package.
 pub(crate) struct Network {
     part: &'static str,
-    path: PathBuf,
+    source: Source,
     device: Device,
     placement: Placement,
     inputs: Vec<Input>,
@@ -51,13 +56,8 @@ impl Network {
         placement: Placement,
         names: &[&str],
     ) -> Result<Self, InferenceError> {
-        let path = package.locate(&format!("{part}/model.onnx"))?;
-        let session = runtime::inspect(part, &path)?;
-        let outputs: Vec<String> = session.outputs().iter().map(|outlet| outlet.name().to_owned()).collect();
-        if outputs.is_empty() {
-            return Err(InferenceError::unfit(part, "it has no output"));
-        }
-        let inputs = session.inputs().iter().map(|outlet| Input::new(part, outlet)).collect::<Result<Vec<_>, _>>()?;
+        let source = Source::File(package.locate(&format!("{part}/model.onnx"))?);
+        let (inputs, outputs) = declared(part, &source)?;
         let mut found: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
         let mut wanted = names.to_vec();
         found.sort_unstable();
@@ -68,7 +68,7 @@ impl Network {
         }
         Ok(Self {
             part,
-            path,
+            source,
             device: device.clone(),
             placement,
             inputs,
@@ -81,6 +81,21 @@ impl Network {
     /// The network with one session for all sizes, for requests of which hardly two have the same.
     pub(crate) fn unfixed(self) -> Self {
         Self { fixed: false, ..self }
+    }
+
+    /// The denoiser with a timestep for each row, if it is written as exporters do; else as it is, with one for all.
+    pub(crate) fn timed_by_row(self) -> Result<Self, InferenceError> {
+        let Source::File(path) = &self.source else { return Ok(self) };
+        let unreadable = |e: io::Error| InferenceError::Open { part: self.part.into(), reason: e.to_string() };
+        if fs::metadata(path).map_err(unreadable)?.len() > LARGEST_ALTERED {
+            return Ok(self);
+        }
+        let Ok(Some(bytes)) = rows::timed_by_row(&fs::read(path).map_err(unreadable)?) else { return Ok(self) };
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        let source = Source::Altered { bytes, folder };
+        // What looked like an exporter's work may not be: ONNX Runtime then refuses it.
+        let Ok((inputs, _)) = declared(self.part, &source) else { return Ok(self) };
+        Ok(Self { source, inputs, ..self })
     }
 
     /// The input of that name.
@@ -164,7 +179,7 @@ impl Network {
             self.sessions.swap(0, at);
         } else {
             self.sessions.truncate(KEPT - 1);
-            let open = || runtime::open(self.part, &self.path, &self.device, self.placement, &sizes);
+            let open = || runtime::open(self.part, &self.source, &self.device, self.placement, &sizes);
             let session = match open() {
                 // The device's memory may hold one but not two.
                 Err(InferenceError::Memory { .. }) if !self.sessions.is_empty() => {
@@ -177,6 +192,17 @@ impl Network {
         }
         Ok(&mut self.sessions[0].1)
     }
+}
+
+/// What a network declares: its inputs, and the names of its outputs.
+fn declared(part: &str, source: &Source) -> Result<(Vec<Input>, Vec<String>), InferenceError> {
+    let session = runtime::inspect(part, source)?;
+    let outputs: Vec<String> = session.outputs().iter().map(|outlet| outlet.name().to_owned()).collect();
+    if outputs.is_empty() {
+        return Err(InferenceError::unfit(part, "it has no output"));
+    }
+    let inputs = session.inputs().iter().map(|outlet| Input::new(part, outlet)).collect::<Result<_, _>>()?;
+    Ok((inputs, outputs))
 }
 
 impl Input {
@@ -196,6 +222,12 @@ impl Input {
     /// The size of dimension `axis`, None where any goes.
     pub(crate) fn size(&self, axis: usize) -> Option<usize> {
         self.dimensions.get(axis).and_then(|&size| usize::try_from(size).ok())
+    }
+
+    /// Whether it has a row for each row of `other`.
+    pub(crate) fn has_rows_of(&self, other: &Self) -> bool {
+        let rows = |input: &Self| input.symbols.first().filter(|symbol| !symbol.is_empty()).cloned();
+        rows(self).is_some_and(|symbol| rows(other) == Some(symbol))
     }
 
     /// The type of its values.

@@ -170,22 +170,48 @@ pub(crate) enum Placement {
     Lenient,
 }
 
-/// Opens the network at `path` only to look at its inputs and outputs, as cheaply as ONNX Runtime can.
-pub(crate) fn inspect(part: &str, path: &Path) -> Result<Session, InferenceError> {
+/// Where a network comes from.
+pub(crate) enum Source {
+    /// A file of the package.
+    File(PathBuf),
+    /// Such a file, altered.
+    Altered {
+        /// The network.
+        bytes: Vec<u8>,
+        /// Where its weights lie that are in files of their own.
+        folder: PathBuf,
+    },
+}
+
+impl Source {
+    fn commit(&self, mut builder: SessionBuilder) -> ort::Result<Session> {
+        match self {
+            Self::File(path) => builder.commit_from_file(path),
+            Self::Altered { bytes, folder } => {
+                let folder = folder.to_string_lossy();
+                builder = builder.with_config_entry("session.model_external_initializers_file_folder_path", &folder)?;
+                builder.commit_from_memory(bytes)
+            }
+        }
+    }
+}
+
+/// Opens a network only to look at its inputs and outputs, as cheaply as ONNX Runtime can.
+pub(crate) fn inspect(part: &str, source: &Source) -> Result<Session, InferenceError> {
     let plain = |mut builder: SessionBuilder| -> ort::Result<Session> {
         builder = builder.with_optimization_level(GraphOptimizationLevel::Disable)?.with_intra_threads(1)?;
-        builder.commit_from_file(path)
+        source.commit(builder)
     };
     plain(builder()?).map_err(|e| InferenceError::Open { part: part.into(), reason: e.to_string() })
 }
 
-/// Opens the network at `path` to run it, with its symbolic dimensions fixed to `sizes`.
+/// Opens a network to run it, with its symbolic dimensions fixed to `sizes`.
 ///
 /// Fixed, because ONNX Runtime computes with shapes on the CPU even when all else is on a GPU; once the sizes are known it
 /// folds that arithmetic away, which is faster everywhere and lets [`Placement::Strict`] hold.
 pub(crate) fn open(
     part: &str,
-    path: &Path,
+    source: &Source,
     device: &Device,
     placement: Placement,
     sizes: &BTreeMap<String, i64>,
@@ -238,7 +264,7 @@ pub(crate) fn open(
         for (name, size) in sizes {
             builder = builder.with_dimension_override(name, *size)?;
         }
-        Opened::new(builder.commit_from_file(path)?, device)
+        Opened::new(source.commit(builder)?, device)
     };
     fixed(builder).map_err(|e| match is_out_of_memory(&e) {
         true => out_of_memory(part, device, &e),

@@ -64,6 +64,40 @@ fn an_honest_trace_passes_with_room() {
 }
 
 #[test]
+fn steps_run_together_are_the_steps_run_one_by_one() {
+    let mut claim = Claim::new();
+    let states = claim.honest.states.clone();
+    let numbered: Vec<(u32, &State)> = (0..).zip(&states[..states.len() - 1]).collect();
+    let mut run = claim.checker.open(&claim.request.clone().into()).unwrap();
+    let together = run.steps(&numbered).unwrap();
+    assert_eq!(together.len(), numbered.len());
+    for ((k, before), together) in numbered.iter().zip(&together) {
+        let (alone, together) = (run.step(*k, before).unwrap(), &together.tensors()[0]);
+        let off = alone.tensors()[0].iter().zip(together).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(off <= 1e-5, "step {k} is off by {off:e}");
+    }
+}
+
+#[test]
+fn a_false_state_is_found_where_it_is() {
+    let mut claim = Claim::new();
+    for false_one in 1..claim.honest.states.len() {
+        let mut states = claim.honest.states.clone();
+        states[false_one] = changed(&states[false_one], |values| values.iter_mut().for_each(|value| *value *= 1.01));
+        let step = |(k, pair)| {
+            let [before, after]: &[State; 2] = pair;
+            Transition::Step { k, before, after }
+        };
+        let transitions: Vec<Transition<'_>> = (0..).zip(states.array_windows()).map(step).collect();
+        let deviations = claim.checker.check(&claim.request.clone().into(), &transitions).unwrap();
+        let tolerance = &claim.checker.manifest().tolerance;
+        let guilty: Vec<usize> = (0..deviations.len()).filter(|&k| !deviations[k].within(tolerance)).collect();
+        let expected = [false_one - 1, false_one].into_iter().filter(|&k| k < deviations.len());
+        assert_eq!(guilty, expected.collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn the_first_state_must_be_exact() {
     let mut claim = Claim::new();
     let first = claim.honest.states[0].clone();

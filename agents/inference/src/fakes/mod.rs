@@ -1,11 +1,10 @@
 //! Cheaper or other work that passes itself off as a model's: what tolerances are calibrated against.
 
-mod onnx;
 mod package;
 mod rewrite;
 mod trick;
-mod wire;
 
+pub use crate::onnx::Malformed;
 pub use package::rewrite;
 pub use rewrite::Rewrite;
 pub use trick::Trick;
@@ -16,9 +15,9 @@ use std::io;
 /// Why a fake could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum FakeError {
-    /// Not an ONNX file, or one that contradicts itself.
-    #[error("a network is no ONNX file that can be altered")]
-    Malformed,
+    /// A network that cannot be altered.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
     /// This fake cannot be made of this model.
     #[error("not for this model: {0}")]
     Inapplicable(String),

@@ -1,10 +1,10 @@
 //! Altered copies of a package.
 
-use super::{
-    FakeError, Rewrite,
+use super::{FakeError, Malformed, Rewrite};
+use crate::{
     onnx::{External, Onnx},
+    package::{MANIFEST, Package, PackageError, digest},
 };
-use crate::package::{MANIFEST, Package, PackageError, digest};
 use cuckoo_protocol::manifest::FileEntry;
 use std::{
     collections::BTreeMap,
@@ -68,7 +68,7 @@ fn fetch(package: &Package, path: &str, external: &External) -> Result<Vec<u8>, 
         Ok(bytes)
     };
     let bytes = read(&package.locate(path)?).map_err(unreadable(path))?;
-    if bytes.len() as u64 == external.bytes { Ok(bytes) } else { Err(FakeError::Malformed) }
+    if bytes.len() as u64 == external.bytes { Ok(bytes) } else { Err(Malformed.into()) }
 }
 
 fn list(path: &Path) -> io::Result<FileEntry> {

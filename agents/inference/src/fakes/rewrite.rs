@@ -1,10 +1,10 @@
 //! The same network computed otherwise: more cheaply, with other weights, or honestly but in company.
 
-use super::{
-    FakeError,
-    onnx::{External, F16, F32, Node, Onnx, Tensor, floats},
+use super::FakeError;
+use crate::{
+    noise,
+    onnx::{External, F16, F32, Node, Onnx, Port, Tensor, floats},
 };
-use crate::noise;
 use half::f16;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -201,7 +201,7 @@ fn through(onnx: &mut Onnx, at: &[usize], insert: impl Fn(&str) -> (Vec<Node>, S
 fn batch(onnx: &mut Onnx) -> Result<(), FakeError> {
     let fixed = || FakeError::Inapplicable("the network takes no batches".into());
     let axis = onnx.inputs.first().and_then(|input| input.batch.clone()).ok_or_else(fixed)?;
-    let batched = |port: &super::onnx::Port| port.batch.as_ref() == Some(&axis);
+    let batched = |port: &Port| port.batch.as_ref() == Some(&axis);
     let inputs: Vec<_> = onnx.inputs.iter().filter(|port| batched(port)).cloned().collect();
     let outputs: Vec<String> = onnx.outputs.iter().filter(|port| batched(port)).map(|port| port.name.clone()).collect();
     let rename = |names: &mut Vec<String>, wanted: &dyn Fn(&str) -> bool| {

@@ -59,6 +59,14 @@ pub trait Run {
     /// [`InferenceError`], also for a state of another size or a `k` past the last step.
     fn step(&mut self, k: u32, state: &State) -> Result<State, InferenceError>;
 
+    /// Several steps, each from the state given with it; together if the program can.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    fn steps(&mut self, steps: &[(u32, &State)]) -> Result<Vec<State>, InferenceError> {
+        steps.iter().map(|&(k, state)| self.step(k, state)).collect()
+    }
+
     /// The last transition: the output of s_N.
     ///
     /// # Errors

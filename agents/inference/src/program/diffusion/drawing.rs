@@ -177,13 +177,27 @@ impl Run for Drawing<'_> {
         states.pop().ok_or_else(|| InferenceError::unfit(UNET, "it gave no output"))
     }
 
+    fn steps(&mut self, steps: &[(u32, &State)]) -> Result<Vec<State>, InferenceError> {
+        let drawn = steps.iter().all(|(k, _)| matches!(self.plan.timestep(*k), Ok(Some(_))));
+        if steps.len() > 1 && drawn && is_timed_by_row(&self.model.unet)? {
+            let conditioning = Conditioning::together(&vec![&self.plan.conditioning; steps.len()]);
+            let rows: Vec<Row<'_>> = steps.iter().map(|&(k, state)| (&self.plan, k, state)).collect();
+            match denoise(&mut self.model.unet, &conditioning, &rows) {
+                // One at a time they may have room.
+                Err(InferenceError::Memory { .. }) => {}
+                outcome => return outcome,
+            }
+        }
+        steps.iter().map(|&(k, state)| self.step(k, state)).collect()
+    }
+
     fn finish(&mut self, state: &State) -> Result<Output, InferenceError> {
         self.plan.finish(self.model, state)
     }
 }
 
-/// Runs a step of each of the rows as one batch. The rows are alike in size, timestep and number of prompts, and `conditioning`
-/// is that of all of them.
+/// Runs a step of each of the rows as one batch. The rows are alike in size and number of prompts, in timestep too unless the denoiser
+/// takes one for each, and `conditioning` is that of all of them.
 pub(super) fn denoise(
     unet: &mut Network,
     conditioning: &Conditioning,
@@ -197,11 +211,13 @@ pub(super) fn denoise(
     let batch = conditioning.batch();
     let mut sample = Vec::with_capacity(batch * length);
     let mut told = Vec::new();
+    let mut times = Vec::with_capacity(batch);
+    let by_row = is_timed_by_row(unet)?;
     let mut drawn = Vec::with_capacity(rows.len());
     for &(plan, k, state) in rows {
         state.expect(&plan.lengths(k))?;
         let (step, time) = plan.timestep(k)?.ok_or_else(unlike)?;
-        if plan.shape != first.shape || plan.conditioning.batch() != prompts || time != timestep {
+        if plan.shape != first.shape || plan.conditioning.batch() != prompts || !(by_row || time == timestep) {
             return Err(unlike());
         }
         let latents = state.tensors().first().map(Vec::as_slice).unwrap_or_default();
@@ -209,11 +225,13 @@ pub(super) fn denoise(
         for _ in 0..prompts {
             sample.extend_from_slice(&input);
             told.extend_from_slice(plan.guidance.told());
+            times.push(time);
         }
         drawn.push(step);
     }
     let shape = [batch, channels, height, width];
-    let (time_shape, time) = time(unet.input("timestep")?, timestep)?;
+    let (time_shape, time) = if by_row { (vec![batch], times) } else { one(unet.input("timestep")?, timestep)? };
+    let time = typed(unet.input("timestep")?, time)?;
     let mut feeds = conditioning.feeds();
     if !told.is_empty() {
         feeds.push((guidance::INPUT, vec![batch, told.len() / batch], Values::F32(Cow::Owned(told))));
@@ -232,20 +250,28 @@ pub(super) fn denoise(
     Ok(rows.iter().zip(&drawn).zip(outputs).map(after).collect())
 }
 
-/// A timestep in the rank and type that the input takes: exports differ in both.
-fn time(input: &Input, timestep: f32) -> Result<(Vec<usize>, Values<'static>), InferenceError> {
-    let unfit = |reason: String| InferenceError::unfit(UNET, reason);
+/// Whether the denoiser takes a timestep for each row.
+pub(super) fn is_timed_by_row(unet: &Network) -> Result<bool, InferenceError> {
+    Ok(unet.input("timestep")?.has_rows_of(unet.input("sample")?))
+}
+
+/// A timestep for all rows, in the rank that the input takes: exports differ in it.
+fn one(input: &Input, timestep: f32) -> Result<(Vec<usize>, Vec<f32>), InferenceError> {
     let shape = match input.rank() {
         0 => vec![],
         1 => vec![input.size(0).unwrap_or(1)],
-        rank => return Err(unfit(format!("its timestep has {rank} dimensions"))),
+        rank => return Err(InferenceError::unfit(UNET, format!("its timestep has {rank} dimensions"))),
     };
     let count = shape.iter().product();
-    let values = match input.element() {
-        TensorElementType::Float32 => Values::F32(vec![timestep; count].into()),
-        TensorElementType::Int32 => Values::I32(vec![timestep as i32; count]),
-        TensorElementType::Int64 => Values::I64(vec![timestep as i64; count]),
-        other => return Err(unfit(format!("its timestep is {other}, not f32, int32 or int64"))),
-    };
-    Ok((shape, values))
+    Ok((shape, vec![timestep; count]))
+}
+
+/// Timesteps in the type that the input takes: exports differ in that too.
+fn typed(input: &Input, times: Vec<f32>) -> Result<Values<'static>, InferenceError> {
+    match input.element() {
+        TensorElementType::Float32 => Ok(Values::F32(times.into())),
+        TensorElementType::Int32 => Ok(Values::I32(times.into_iter().map(|time| time as i32).collect())),
+        TensorElementType::Int64 => Ok(Values::I64(times.into_iter().map(|time| time as i64).collect())),
+        other => Err(InferenceError::unfit(UNET, format!("its timestep is {other}, not f32, int32 or int64"))),
+    }
 }

@@ -72,7 +72,7 @@ pub(super) fn load(package: &Package, device: &Device) -> Result<Box<dyn Program
     Ok(Box::new(Diffusion {
         settings,
         text,
-        unet: Network::load(package, UNET, device, Placement::Strict, &inputs)?,
+        unet: Network::load(package, UNET, device, Placement::Strict, &inputs)?.timed_by_row()?,
         vae_decoder: Network::load(package, VAE_DECODER, device, Placement::Strict, &["latent_sample"])?,
         vae_encoder,
     }))

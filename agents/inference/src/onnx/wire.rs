@@ -1,10 +1,10 @@
 //! Protocol buffers as the fields that they are made of: what is not touched is written back byte for byte.
 
-use super::FakeError;
+use super::Malformed;
 
 /// The value of a field.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Varint(u64),
     Fixed64([u8; 8]),
     /// Text, bytes, packed numbers or a message.
@@ -14,10 +14,10 @@ pub(super) enum Value {
 
 /// A message: its fields in file order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Message(Vec<(u64, Value)>);
+pub(crate) struct Message(Vec<(u64, Value)>);
 
 impl Message {
-    pub(super) fn parse(mut bytes: &[u8]) -> Result<Self, FakeError> {
+    pub(crate) fn parse(mut bytes: &[u8]) -> Result<Self, Malformed> {
         let mut fields = Vec::new();
         while !bytes.is_empty() {
             let tag = varint(&mut bytes)?;
@@ -25,20 +25,20 @@ impl Message {
                 0 => Value::Varint(varint(&mut bytes)?),
                 1 => Value::Fixed64(array(&mut bytes)?),
                 2 => {
-                    let length = usize::try_from(varint(&mut bytes)?).map_err(|_| FakeError::Malformed)?;
-                    let (value, rest) = bytes.split_at_checked(length).ok_or(FakeError::Malformed)?;
+                    let length = usize::try_from(varint(&mut bytes)?).map_err(|_| Malformed)?;
+                    let (value, rest) = bytes.split_at_checked(length).ok_or(Malformed)?;
                     bytes = rest;
                     Value::Bytes(value.to_vec())
                 }
                 5 => Value::Fixed32(array(&mut bytes)?),
-                _ => return Err(FakeError::Malformed),
+                _ => return Err(Malformed),
             };
             fields.push((tag >> 3, value));
         }
         Ok(Self(fields))
     }
 
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         for (field, value) in &self.0 {
             match value {
@@ -65,13 +65,13 @@ impl Message {
     }
 
     /// Adds a field at the end.
-    pub(super) fn with(mut self, field: u64, value: impl Into<Value>) -> Self {
+    pub(crate) fn with(mut self, field: u64, value: impl Into<Value>) -> Self {
         self.0.push((field, value.into()));
         self
     }
 
     /// The last number in a field, which is the one that counts.
-    pub(super) fn number(&self, field: u64) -> Option<u64> {
+    pub(crate) fn number(&self, field: u64) -> Option<u64> {
         self.0.iter().rev().find_map(|(number, value)| match value {
             Value::Varint(value) if *number == field => Some(*value),
             _ => None,
@@ -79,7 +79,7 @@ impl Message {
     }
 
     /// All numbers in a repeated field, packed or not.
-    pub(super) fn numbers(&self, field: u64) -> Result<Vec<u64>, FakeError> {
+    pub(crate) fn numbers(&self, field: u64) -> Result<Vec<u64>, Malformed> {
         let mut found = Vec::new();
         for (_, value) in self.0.iter().filter(|(number, _)| *number == field) {
             match value {
@@ -90,14 +90,14 @@ impl Message {
                         found.push(varint(&mut packed)?);
                     }
                 }
-                Value::Fixed32(_) | Value::Fixed64(_) => return Err(FakeError::Malformed),
+                Value::Fixed32(_) | Value::Fixed64(_) => return Err(Malformed),
             }
         }
         Ok(found)
     }
 
     /// The values of a field that holds text, bytes or messages.
-    pub(super) fn all(&self, field: u64) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn all(&self, field: u64) -> impl Iterator<Item = &[u8]> {
         self.0.iter().filter_map(move |(number, value)| match value {
             Value::Bytes(bytes) if *number == field => Some(bytes.as_slice()),
             _ => None,
@@ -105,22 +105,22 @@ impl Message {
     }
 
     /// The last of [`Self::all`].
-    pub(super) fn bytes(&self, field: u64) -> Option<&[u8]> {
+    pub(crate) fn bytes(&self, field: u64) -> Option<&[u8]> {
         self.all(field).last()
     }
 
     /// The text in a field; empty if there is none.
-    pub(super) fn text(&self, field: u64) -> Result<String, FakeError> {
-        String::from_utf8(self.bytes(field).unwrap_or_default().to_vec()).map_err(|_| FakeError::Malformed)
+    pub(crate) fn text(&self, field: u64) -> Result<String, Malformed> {
+        String::from_utf8(self.bytes(field).unwrap_or_default().to_vec()).map_err(|_| Malformed)
     }
 
     /// The fields of several messages, one after the other.
-    pub(super) fn join(messages: [Self; 2]) -> Self {
+    pub(crate) fn join(messages: [Self; 2]) -> Self {
         Self(messages.into_iter().flat_map(|message| message.0).collect())
     }
 
     /// Takes a field away.
-    pub(super) fn without(mut self, field: u64) -> Self {
+    pub(crate) fn without(mut self, field: u64) -> Self {
         self.0.retain(|(number, _)| *number != field);
         self
     }
@@ -150,7 +150,7 @@ impl From<&Message> for Value {
     }
 }
 
-fn varint(bytes: &mut &[u8]) -> Result<u64, FakeError> {
+fn varint(bytes: &mut &[u8]) -> Result<u64, Malformed> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
         let [byte] = array(bytes)?;
@@ -159,11 +159,11 @@ fn varint(bytes: &mut &[u8]) -> Result<u64, FakeError> {
             return Ok(value);
         }
     }
-    Err(FakeError::Malformed)
+    Err(Malformed)
 }
 
-fn array<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], FakeError> {
-    let (value, rest) = bytes.split_first_chunk().ok_or(FakeError::Malformed)?;
+fn array<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], Malformed> {
+    let (value, rest) = bytes.split_first_chunk().ok_or(Malformed)?;
     *bytes = rest;
     Ok(*value)
 }
