@@ -1,9 +1,12 @@
 //! The whole trade with the real programs: prompts become pictures, pictures are paid, attacks are refused.
 
+use alloy::primitives::B256;
 use anyhow::{Context, Result, ensure};
 use cuckoo_devnet::{
-    app::prompt, attacks, network::Network, payment, plan::Plan, tally::Tally, toolchain::Toolchain, until,
+    agent::ChainFlags, app::prompt, attacks, network::Network, payment, plan::Plan, process, tally::Tally,
+    toolchain::Toolchain, until,
 };
+use cuckoo_inference::Package;
 use serde_json::json;
 use std::{fs, time::Duration};
 
@@ -68,6 +71,7 @@ async fn prompts_become_paid_pictures_and_attacks_are_refused() -> Result<()> {
         );
     }
 
+    fetch_model(&network).await?;
     let rows = payment::settle(&network, &tally).await?;
     ensure!(rows.iter().map(|row| row.served).sum::<u64>() == tally.tasks());
 
@@ -91,5 +95,27 @@ async fn prompts_become_paid_pictures_and_attacks_are_refused() -> Result<()> {
         ensure!(!secrets.iter().any(|secret| text.contains(secret.as_str())), "{log}.log holds a secret");
         ensure!(!text.contains("panicked"), "{log} panicked");
     }
+    Ok(())
+}
+
+/// A newcomer knows only the chain and a modelId, and gets the package from whoever offers work for it.
+async fn fetch_model(network: &Network) -> Result<()> {
+    let (site, to) = (&network.site, network.site.plan.folder.join("fetched"));
+    let id = network.app.model_id(&site.plan.model).await?;
+    let ChainFlags { rpc_url, deployment } = site.chain();
+    let fetch = async |id: String| {
+        let mut command = site.miner_program().command(&["model", "fetch", &id, "--rpc-url", rpc_url.as_str()]);
+        command.arg("--deployment").arg(&deployment).arg("--to").arg(&to);
+        process::output("model fetch", command, Duration::from_secs(60)).await
+    };
+    let unknown = fetch(B256::repeat_byte(7).to_string()).await?;
+    let prose = String::from_utf8_lossy(&unknown.stderr);
+    ensure!(!unknown.status.success() && prose.contains(&network.coordinator_url()), "{prose}");
+
+    let fetched = fetch(id.to_string()).await?;
+    ensure!(fetched.status.success(), "{}", String::from_utf8_lossy(&fetched.stderr));
+    let line: serde_json::Value = serde_json::from_slice(&fetched.stdout)?;
+    ensure!(line["model_id"] == json!(id), "{line}");
+    ensure!(Package::open(&to)?.model_id() == id, "another package");
     Ok(())
 }
