@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.foundry:$(PATH)
 export FOUNDRY_DISABLE_NIGHTLY_WARNING := 1
 
-.PHONY: help setup setup-cuda build demo devnet test test-contracts test-agents bench gpu-check snapshots invariants symbolic slither mutants guards parity lint fmt release clean
+.PHONY: help setup setup-cuda build demo devnet test test-contracts test-agents bench economics gpu-check snapshots invariants symbolic slither mutants guards parity lint fmt release clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -66,6 +66,9 @@ vendor/bench/.installed: tools/bench.txt
 
 bench: setup vendor/bench/.installed ## Measure the default model beside baselines of the same run; one JSON line a figure
 	@cargo bench --quiet --locked -p cuckoo-inference --bench speed -- --python $(CURDIR)/vendor/bench/bin/python
+
+economics: ## Play the game of stake, audits and slashes over months, and write docs/economics.md's tables and plots
+	@cargo run --quiet --release --locked -p cuckoo-economics -- --write docs/economics.md
 
 # Where there is no GPU the tool says so and ends with 3, before anything is fetched; make itself then ends with 2, as ever.
 gpu-check: ## Compare a GPU's results and speed with the processor's, and write docs/gpu.md

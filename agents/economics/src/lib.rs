@@ -1,0 +1,12 @@
+//! Whether honesty pays: the whole game over months with the contracts' own parameters, beside the inequality that it rests on.
+
+pub mod game;
+pub mod jury;
+pub mod plots;
+pub mod report;
+pub mod rules;
+pub mod sweep;
+pub mod theory;
+
+#[cfg(test)]
+mod tests;

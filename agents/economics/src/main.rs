@@ -1,0 +1,106 @@
+//! `cuckoo-economics`: works out whether honesty pays, and writes docs/economics.md's tables and plots.
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use cuckoo_economics::{
+    report,
+    rules::{Market, Rules},
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+const BEGIN: &str = "<!-- written by `make economics`: begin -->\n";
+const END: &str = "<!-- written by `make economics`: end -->";
+
+/// Plays the whole game of stake, audits, disputes and rewards over months, with a deployment's own parameters, and says for which of them honesty
+/// is the best strategy. All figures go to stdout as JSON.
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    /// Parameters of the deployment
+    #[arg(long, default_value = "script/config/1200.json")]
+    config: PathBuf,
+    /// Measured gas of the disputes' verbs
+    #[arg(long, default_value = "test/gas/snapshots/disputes.json")]
+    gas: PathBuf,
+    /// Write tables and plots into this page and the folder beside it of the same name
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// Fail if the tables in this page are not the ones that are worked out now
+    #[arg(long, value_name = "FILE", conflicts_with = "write")]
+    check: Option<PathBuf>,
+    /// CAI of an ordinary task; one in ten costs ten times as much
+    #[arg(long, default_value_t = 3.0)]
+    price: f64,
+    /// Of a price, what honest work costs
+    #[arg(long, default_value_t = 0.5)]
+    cost: f64,
+    /// Of that cost, what a fake saves
+    #[arg(long, default_value_t = 0.95)]
+    saved: f64,
+    /// Share of results that coordinators audit
+    #[arg(long, default_value_t = 0.05)]
+    audit: f64,
+    /// Probability that the audit of a fake finds it
+    #[arg(long, default_value_t = 1.0)]
+    detection: f64,
+    /// Probability that a fake that was found is convicted
+    #[arg(long, default_value_t = 0.9)]
+    conviction: f64,
+    /// Tasks a day, for a hundred miners
+    #[arg(long, default_value_t = 2000.0)]
+    demand: f64,
+    /// Runs of each setting, with seeds of their own
+    #[arg(long, default_value_t = 8)]
+    runs: u64,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    for (name, share) in [
+        ("--cost", options.cost),
+        ("--saved", options.saved),
+        ("--audit", options.audit),
+        ("--detection", options.detection),
+        ("--conviction", options.conviction),
+    ] {
+        ensure!((0.0..=1.0).contains(&share), "{name} is {share}: a share is 0 to 1");
+    }
+    ensure!(
+        options.price > 0.0 && options.demand > 0.0 && options.runs > 0,
+        "--price, --demand and --runs must be above 0"
+    );
+    let rules = Rules::read(&options.config)?;
+    let Options { price, cost, saved, audit, detection, conviction, demand, .. } = options;
+    let market = Market { price, cost, saved, audit, detection, conviction, demand, capped: true, newcomers: true };
+    let report = report::work_out(&rules, &market, options.runs, &|what| eprintln!("{what} …"));
+    if let Some(page) = options.write.as_ref().or(options.check.as_ref()) {
+        let text = fs::read_to_string(page).with_context(|| format!("cannot read {}", page.display()))?;
+        let (before, rest) = text.split_once(BEGIN).context("the page has no place for the tables")?;
+        let (found, after) = rest.split_once(END).context("the page's place for the tables has no end")?;
+        let tables = format!("\n{}\n", report.tables());
+        if options.check.is_some() {
+            ensure!(
+                found == tables,
+                "the tables of {} are not of these parameters: run `make economics`",
+                page.display()
+            );
+        } else {
+            fs::write(page, [before, BEGIN, &tables, END, after].concat())?;
+            report.plots(&rules, &market, answer_gas(&options.gas)?, &page.with_extension(""))?;
+        }
+    }
+    println!("{}", serde_json::to_string(&report)?);
+    Ok(())
+}
+
+/// What opening a state of 64 KiB takes.
+fn answer_gas(path: &Path) -> Result<f64> {
+    let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let verbs: BTreeMap<String, String> = serde_json::from_slice(&text)?;
+    let gas = verbs.get("answer, a state of 64 KiB").context("the gas of an answer is not among the measured ones")?;
+    Ok(gas.parse()?)
+}

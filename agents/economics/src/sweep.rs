@@ -1,0 +1,103 @@
+//! What the game says, asked many times.
+
+use crate::{
+    game::{Career, Entrant, STRATEGIES, Strategy, play},
+    rules::{Market, Rules},
+};
+use serde::Serialize;
+
+/// Miners of a network; a tenth of them are not honest.
+const MINERS: usize = 100;
+
+/// A strategy's outcome over several runs.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// Which.
+    pub strategy: String,
+    /// CAI that a miner of it earned a month more than the honest ones of the same run, mean of the runs.
+    pub advantage: f64,
+    /// Standard deviation over the runs.
+    pub spread: f64,
+    /// Of its results, fakes.
+    pub faked: f64,
+    /// Of its results, audited.
+    pub audited: f64,
+    /// Fakes until the first conviction, mean of those convicted; none if nobody was.
+    pub until: Option<f64>,
+    /// Convictions a miner.
+    pub convictions: f64,
+    /// CAI a miner that its voters lost.
+    pub voters_loss: f64,
+}
+
+/// One strategy among honest miners of the same stake.
+#[derive(Clone, Copy, Debug)]
+pub struct Contest {
+    /// Which.
+    pub strategy: Strategy,
+    /// CAI of each miner's own.
+    pub own: f64,
+    /// CAI of voters behind each.
+    pub votes: f64,
+    /// How long it goes.
+    pub days: u32,
+    /// How often it is played.
+    pub runs: u64,
+}
+
+/// Plays a contest.
+pub fn contest(rules: &Rules, market: &Market, contest: Contest) -> Row {
+    let entrant = |strategy| Entrant { strategy, own: contest.own, votes: contest.votes };
+    let cheats = MINERS / 10;
+    let mut entrants = vec![entrant(contest.strategy); cheats];
+    entrants.resize(MINERS, entrant(Strategy::Honest));
+    let months = f64::from(contest.days) / 30.0;
+    let mean = |careers: &[Career]| careers.iter().map(|c| c.profit).sum::<f64>() / careers.len() as f64;
+    let (mut advantages, mut all) = (Vec::new(), Vec::new());
+    for run in 0..contest.runs {
+        let careers = play(rules, market, &entrants, contest.days, run);
+        let (of_cheats, of_honest) = careers.split_at(cheats);
+        advantages.push((mean(of_cheats) - mean(of_honest)) / months);
+        all.extend_from_slice(of_cheats);
+    }
+    let count = advantages.len().max(1) as f64;
+    let advantage = advantages.iter().sum::<f64>() / count;
+    let variance = advantages.iter().map(|a| (a - advantage).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
+    let total = |of: fn(&Career) -> u64| all.iter().map(of).sum::<u64>() as f64;
+    let results = total(|c| c.results).max(1.0);
+    let until: Vec<f64> = all.iter().filter_map(|c| c.fakes_until_convicted).map(|fakes| fakes as f64).collect();
+    Row {
+        strategy: format!("{:?}", contest.strategy),
+        advantage,
+        spread: variance.sqrt(),
+        faked: total(|c| c.fakes) / results,
+        audited: total(|c| c.audits) / results,
+        until: (!until.is_empty()).then(|| until.iter().sum::<f64>() / until.len() as f64),
+        convictions: total(|c| c.convictions) / all.len().max(1) as f64,
+        voters_loss: all.iter().map(|c| c.voters_loss).sum::<f64>() / all.len().max(1) as f64,
+    }
+}
+
+/// Every strategy among honest miners.
+pub fn strategies(rules: &Rules, market: &Market, own: f64, votes: f64, days: u32, runs: u64) -> Vec<Row> {
+    STRATEGIES.iter().map(|&strategy| contest(rules, market, Contest { strategy, own, votes, days, runs })).collect()
+}
+
+/// The least audit rate at which a strategy earns no more than honesty, by bisection of its logarithm; none if even a full audit does not do.
+pub fn least_audit(rules: &Rules, market: &Market, of: Contest) -> Option<f64> {
+    let pays = |audit: f64| contest(rules, &Market { audit, ..market.clone() }, of).advantage > 0.0;
+    let (mut low, mut high) = (1e-5_f64, 1.0_f64);
+    if pays(high) {
+        return None;
+    }
+    for _ in 0..14 {
+        let middle = (low * high).sqrt();
+        *(if pays(middle) { &mut low } else { &mut high }) = middle;
+    }
+    Some((low * high).sqrt())
+}
+
+/// Rules without what comes on top of the slash: no jail, no streams, verdicts at once. What the inequality is about.
+pub fn bare(rules: &Rules) -> Rules {
+    Rules { jail: 0.0, mining: 0.0, staking: 0.0, dispute: 0.0, ..rules.clone() }
+}
