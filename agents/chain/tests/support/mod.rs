@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod stage;
 pub mod wire;
 
 use alloy::{
@@ -35,6 +36,7 @@ sol! {
         function transfer(address to, uint256 amount) external returns (bool);
         function transferFrom(address from, address to, uint256 amount) external returns (bool);
         function approve(address spender, uint256 amount) external returns (bool);
+        function balanceOf(address account) external view returns (uint256);
     }
 }
 
@@ -128,8 +130,16 @@ pub struct Network {
 
 impl Network {
     pub async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    /// With other parameters than the development chain's.
+    pub async fn start_with(alter: impl FnOnce(&mut Value)) -> Self {
         let anvil = Anvil::start(31337).await;
-        let deployment = deploy(&anvil.url);
+        let text = std::fs::read(root().join("script/config/31337.json")).unwrap();
+        let mut config = serde_json::from_slice(&text).unwrap();
+        alter(&mut config);
+        let deployment = deploy(&anvil.url, &config);
         // Every account may send without a key.
         anvil.rpc("anvil_autoImpersonateAccount", json!([true])).await;
         Self { anvil, deployment }
@@ -214,12 +224,14 @@ impl Network {
 }
 
 /// Runs the deployment script.
-fn deploy(url: &Url) -> Deployment {
+fn deploy(url: &Url, config: &Value) -> Deployment {
     static ONE_AT_A_TIME: Mutex<u32> = Mutex::new(0);
     let mut count = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     *count += 1;
     // The script may write nowhere else.
     let file = root().join(format!("deployments/test-{}-{count}.json", std::process::id()));
+    let parameters = file.with_extension("config.json");
+    std::fs::write(&parameters, config.to_string()).unwrap();
     let output = Command::new(foundry("forge"))
         .args([
             "script",
@@ -231,9 +243,11 @@ fn deploy(url: &Url) -> Deployment {
             DEPLOYER_KEY,
         ])
         .env("DEPLOYMENT", &file)
+        .env("CONFIG", &parameters)
         .current_dir(root())
         .output()
         .unwrap();
+    std::fs::remove_file(&parameters).unwrap();
     assert!(output.status.success(), "the deployment failed: {}", String::from_utf8_lossy(&output.stderr));
     let text = std::fs::read(&file).unwrap();
     std::fs::remove_file(&file).unwrap();

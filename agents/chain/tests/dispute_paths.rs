@@ -1,0 +1,326 @@
+//! The ways that a dispute can go, each against the deployed contracts.
+
+mod support;
+
+use alloy::{
+    primitives::{Address, B256, U256, keccak256},
+    providers::{DynProvider, Provider},
+    rpc::types::{Filter, TransactionRequest},
+    sol_types::{SolCall, SolEvent},
+};
+use cuckoo_chain::{
+    SendError,
+    disputes::{Challenge, Court, Docket, End, Following, Phase},
+};
+use cuckoo_protocol::{
+    contracts::{
+        IDisputes::{self, Fault, Phase as Outcome, Verdict},
+        IStaking,
+    },
+    dispute::Ballot,
+};
+use serde_json::json;
+use std::collections::BTreeMap;
+use support::{
+    CAI, Network,
+    stage::{ACCUSED, Stage, phase, shown, warp},
+};
+
+const GUARDIAN: Address = Address::repeat_byte(0x9a);
+/// Of each miner.
+const STAKE: u64 = 30_000;
+
+/// A dispute of the stage.
+struct Case {
+    stage: Stage,
+    following: Following,
+    challenger: Court,
+}
+
+impl Case {
+    async fn new() -> Self {
+        Self::of(Stage::new().await).await
+    }
+
+    async fn of(stage: Stage) -> Self {
+        let (following, challenger) = (stage.follow().await, stage.challenger().await);
+        Self { stage, following, challenger }
+    }
+
+    async fn challenge(&self, transition: u32) -> B256 {
+        let (id, _) = self.challenger.challenge(&self.stage.accusation(transition).await).await.unwrap();
+        shown(&self.following, "it is open", |d| d.get(id).is_some()).await;
+        id
+    }
+
+    /// Calls the jury of a round, which gives each juror its vote.
+    async fn judge(&self, id: B256, round: u64, verdicts: [Option<Verdict>; 4]) {
+        let so = |d: &Docket| d.get(id).is_some_and(|it| it.round == round && matches!(it.phase, Phase::Seed { .. }));
+        shown(&self.following, "the round begins", so).await;
+        self.stage.network.anvil.mine(2).await;
+        self.challenger.resolve(id).await.unwrap();
+        shown(&self.following, "the jury is called", |d| matches!(phase(d, id), Some(Phase::Jury { .. }))).await;
+        let voting = || self.stage.jurors.iter().zip(verdicts).filter_map(|(juror, verdict)| Some((juror, verdict?)));
+        for ((operator, court), verdict) in voting() {
+            court.commit(id, ballot(verdict).commitment(id, round, *operator)).await.unwrap();
+        }
+        warp(&self.stage.network, 10).await;
+        for ((_, court), verdict) in voting() {
+            court.reveal(id, &ballot(verdict)).await.unwrap();
+        }
+        warp(&self.stage.network, 5).await;
+        self.challenger.resolve(id).await.unwrap();
+    }
+
+    async fn end(&self, id: B256) -> End {
+        let docket = shown(&self.following, "it is over", |d| d.get(id).is_some_and(|it| !it.is_open())).await;
+        let Some(Phase::Ended(end)) = phase(&docket, id) else { panic!("{docket:?}") };
+        end
+    }
+
+    fn staking(&self) -> IStaking::IStakingInstance<&DynProvider> {
+        IStaking::new(self.stage.network.deployment.contracts.staking, &self.stage.network.anvil.provider)
+    }
+
+    /// Of all that is behind the accused, what disputes hold back, in WAD: the newest word on each epoch.
+    async fn held(&self) -> U256 {
+        let filter = Filter::new()
+            .address(self.stage.network.deployment.contracts.staking)
+            .event_signature(vec![IStaking::Held::SIGNATURE_HASH, IStaking::Released::SIGNATURE_HASH])
+            .topic1(ACCUSED)
+            .from_block(0);
+        let mut held = BTreeMap::new();
+        for log in self.stage.network.anvil.provider.get_logs(&filter).await.unwrap() {
+            let (epoch, now) = match log.log_decode::<IStaking::Held>() {
+                Ok(log) => (log.inner.epoch, log.inner.held),
+                Err(_) => log.log_decode::<IStaking::Released>().map(|log| (log.inner.epoch, log.inner.held)).unwrap(),
+            };
+            held.insert(epoch, now);
+        }
+        held.into_values().sum()
+    }
+
+    async fn own_stake(&self) -> U256 {
+        self.staking().assetsOf(ACCUSED, ACCUSED).call().await.unwrap()
+    }
+}
+
+fn ballot(verdict: Verdict) -> Ballot {
+    Ballot { verdict, probe: U256::from(10).pow(U256::from(18)), salt: keccak256(b"salt") }
+}
+
+fn wad(hundredths: u64) -> U256 {
+    U256::from(hundredths) * U256::from(10).pow(U256::from(16))
+}
+
+const GUILTY: Option<Verdict> = Some(Verdict::Guilty);
+const INNOCENT: Option<Verdict> = Some(Verdict::Innocent);
+
+/// Staking rewards of some seconds, which come on top.
+fn is_about(found: U256, cai: u64) -> bool {
+    (U256::from(cai) * CAI..U256::from(cai + 200) * CAI).contains(&found)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_quorum_every_round_fails_and_all_is_released() {
+    let case = Case::new().await;
+    let id = case.challenge(0).await;
+    assert_eq!(case.held().await, wad(10));
+    case.stage.answer(id, &[0]).await;
+    let mut votes = Vec::new();
+    for round in 0..3 {
+        // Two operators are one too few, however many votes they have.
+        case.judge(id, round, [GUILTY, GUILTY, None, None]).await;
+        let docket = case.following.docket();
+        let cast = docket.get(id).unwrap().jurors.iter().filter(|juror| juror.round == round);
+        votes.push(cast.map(|juror| juror.votes).sum::<u64>());
+    }
+    assert_eq!(case.end(id).await.outcome, Outcome::Drawn);
+    // Two of the five miners have two fifths of 16, 32 and 64 votes.
+    for (votes, expected) in votes.iter().zip([6, 12, 25]) {
+        assert!((expected..=expected + 2).contains(votes), "{votes} of about {expected}");
+    }
+    assert_eq!(case.held().await, U256::ZERO);
+    assert!(is_about(case.own_stake().await, STAKE));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hung_jury_is_followed_by_a_larger_one() {
+    let case = Case::new().await;
+    let id = case.challenge(2).await;
+    case.stage.answer(id, &[1, 2]).await;
+    case.judge(id, 0, [GUILTY, GUILTY, INNOCENT, INNOCENT]).await;
+    case.judge(id, 1, [INNOCENT, INNOCENT, INNOCENT, GUILTY]).await;
+    let end = case.end(id).await;
+    assert_eq!(end.outcome, Outcome::Acquitted);
+    // The bond is the accused's, for its answer; the fee the jurors'.
+    assert!(end.to_accused >= U256::from(500) * CAI && end.to_challenger.is_zero() && end.slashed.is_zero(), "{end:?}");
+    assert_eq!(case.held().await, U256::ZERO);
+    // Who said what came out in the end is paid, of both rounds.
+    let docket = case.following.docket();
+    for juror in &docket.get(id).unwrap().jurors {
+        let revealed = juror.revealed.unwrap();
+        let claim = case.challenger.claim(id, juror.round, revealed.index).await;
+        assert_eq!(claim.is_ok(), revealed.verdict == Verdict::Innocent, "{juror:?}: {claim:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_veto_turns_guilt_into_a_draw() {
+    let guarded = Network::start_with(|config| {
+        config["governance"]["guardian"] = json!(GUARDIAN);
+        config["governance"]["guardianTerm"] = json!(31_536_000);
+        // Two rounds, or the whole would take longer than stake takes to leave.
+        config["disputes"]["rounds"] = json!(2);
+        config["disputes"]["vetoWindow"] = json!(15);
+    })
+    .await;
+    let case = Case::of(Stage::on(guarded).await).await;
+    let (network, contracts) = (&case.stage.network, case.stage.network.deployment.contracts);
+    network.anvil.rpc("anvil_setBalance", json!([GUARDIAN, "0x56bc75e2d63100000"])).await;
+
+    let vetoed = case.challenge(0).await;
+    case.stage.answer(vetoed, &[0]).await;
+    case.judge(vetoed, 0, [GUILTY; 4]).await;
+    let guilty = |d: &Docket| matches!(phase(d, vetoed), Some(Phase::Veto { fault: Fault::Transition, .. }));
+    shown(&case.following, "it is found guilty", guilty).await;
+    network.call(GUARDIAN, contracts.disputes, IDisputes::vetoCall { id: vetoed }).await;
+    let end = case.end(vetoed).await;
+    assert_eq!((end.outcome, end.slashed), (Outcome::Drawn, U256::ZERO));
+    assert!(end.to_challenger >= U256::from(500) * CAI, "{end:?}");
+
+    // Without an objection in time it stands.
+    let convicted = case.challenge(1).await;
+    warp(network, 11).await;
+    case.challenger.resolve(convicted).await.unwrap();
+    shown(&case.following, "guilty", |d| matches!(phase(d, convicted), Some(Phase::Veto { .. }))).await;
+    assert!(case.challenger.resolve(convicted).await.unwrap_err().to_string().contains("NothingDue"));
+    warp(network, 16).await;
+    case.challenger.resolve(convicted).await.unwrap();
+    assert_eq!(case.end(convicted).await.outcome, Outcome::Convicted);
+    assert!(is_about(case.own_stake().await, STAKE * 9 / 10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_at_once_hold_back_their_sum_and_a_result_is_punished_once() {
+    let case = Case::new().await;
+    // One accusation is of an offer with another expiry, so of another result.
+    let same = case.stage.accusation(1).await;
+    warp(&case.stage.network, 2).await;
+    let other = case.stage.accusation(1).await;
+    case.stage.network.grant(case.stage.coordinator.address(), 5_000).await;
+    let mut ids = Vec::new();
+    for (accusation, transition) in [(&same, 1), (&same, 2), (&same, 3), (&other, 1)] {
+        let accusation = Challenge { transition, ..accusation.clone() };
+        ids.push(case.challenger.challenge(&accusation).await.unwrap().0);
+    }
+    assert_eq!(case.held().await, wad(40));
+    warp(&case.stage.network, 11).await;
+    case.challenger.resolve(ids[1]).await.unwrap();
+    let first = case.end(ids[1]).await;
+    assert_eq!((first.outcome, first.fault), (Outcome::Convicted, Fault::NoAnswer));
+    assert_eq!(case.held().await, wad(30), "its own part is used up");
+    for id in [ids[0], ids[2]] {
+        case.challenger.resolve(id).await.unwrap();
+        let end = case.end(id).await;
+        assert_eq!((end.outcome, end.slashed), (Outcome::Drawn, U256::ZERO), "{end:?}");
+        assert!(end.to_challenger >= U256::from(700) * CAI, "nobody judged: bond and fee come back");
+    }
+    assert!(is_about(case.own_stake().await, STAKE * 9 / 10));
+    case.challenger.resolve(ids[3]).await.unwrap();
+    assert_eq!(case.end(ids[3]).await.outcome, Outcome::Convicted);
+    assert_eq!(case.held().await, U256::ZERO);
+    assert!(is_about(case.own_stake().await, STAKE * 81 / 100));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_leaves_meanwhile_is_slashed_all_the_same() {
+    let case = Case::new().await;
+    let (network, staking) = (&case.stage.network, case.staking());
+    let epoch = staking.currentEpoch().call().await.unwrap();
+    network.undelegate(ACCUSED, STAKE).await;
+    let id = case.challenge(0).await;
+    assert!(case.own_stake().await < CAI * U256::from(200), "it has left");
+    // Long after its stake could have gone, but nobody has called `resolve`.
+    warp(network, 181).await;
+    let ready = staking.withdrawable(ACCUSED, epoch, ACCUSED).call().await.unwrap();
+    assert!(is_about(ready, STAKE * 9 / 10), "a tenth is held back: {ready}");
+    case.challenger.resolve(id).await.unwrap();
+    let end = case.end(id).await;
+    assert_eq!(end.outcome, Outcome::Convicted);
+    assert!(is_about(end.slashed, STAKE / 10), "{end:?}");
+    let withdraw = IStaking::withdrawCall { operator: ACCUSED, epoch, owner: ACCUSED };
+    network.call(ACCUSED, network.deployment.contracts.staking, withdraw).await;
+    let cai = support::Token::balanceOfCall { account: ACCUSED };
+    let request = TransactionRequest::default().to(network.deployment.contracts.cai).input(cai.abi_encode().into());
+    let balance = network.anvil.provider.call(request).await.unwrap();
+    assert!(is_about(U256::from_be_slice(&balance), STAKE * 9 / 10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_reorg_takes_back_of_a_verdict_comes_once() {
+    let case = Case::new().await;
+    let reorg = async |blocks: u64| case.stage.network.anvil.rpc("anvil_reorg", json!([blocks, []])).await;
+    let id = case.challenge(0).await;
+    case.stage.answer(id, &[0]).await;
+    shown(&case.following, "it is answered", |d| matches!(phase(d, id), Some(Phase::Seed { .. }))).await;
+
+    // The beacon: the block that called the jury is replaced, and with it perhaps the seed; the jury is called anew.
+    case.stage.network.anvil.mine(2).await;
+    case.challenger.resolve(id).await.unwrap();
+    let called = |d: &Docket| matches!(phase(d, id), Some(Phase::Jury { .. }));
+    shown(&case.following, "the jury is called", called).await;
+    reorg(1).await;
+    shown(&case.following, "it is not", |d| matches!(phase(d, id), Some(Phase::Seed { .. }))).await;
+    again(&case, case.challenger.resolve(id)).await;
+    shown(&case.following, "it is called again", called).await;
+
+    for (operator, court) in &case.stage.jurors {
+        court.commit(id, ballot(Verdict::Guilty).commitment(id, 0, *operator)).await.unwrap();
+    }
+    warp(&case.stage.network, 10).await;
+    for (_, court) in &case.stage.jurors {
+        court.reveal(id, &ballot(Verdict::Guilty)).await.unwrap();
+    }
+    let revealed = |d: &Docket| d.get(id).map(|it| it.jurors.iter().filter(|juror| juror.revealed.is_some()).count());
+    shown(&case.following, "all have revealed", |d| revealed(d) == Some(4)).await;
+    reorg(1).await;
+    shown(&case.following, "the last has not", |d| revealed(d) == Some(3)).await;
+    again(&case, case.stage.jurors[3].1.reveal(id, &ballot(Verdict::Guilty))).await;
+    shown(&case.following, "all have revealed again", |d| revealed(d) == Some(4)).await;
+
+    warp(&case.stage.network, 5).await;
+    case.challenger.resolve(id).await.unwrap();
+    assert_eq!(case.end(id).await.outcome, Outcome::Convicted);
+    assert!(is_about(case.own_stake().await, STAKE * 9 / 10));
+    reorg(1).await;
+    shown(&case.following, "it never ended", |d| d.get(id).is_some_and(|it| it.is_open())).await;
+    assert!(is_about(case.own_stake().await, STAKE), "what was slashed is back");
+    again(&case, case.challenger.resolve(id)).await;
+    assert_eq!(case.end(id).await.outcome, Outcome::Convicted);
+    assert!(is_about(case.own_stake().await, STAKE * 9 / 10), "and is slashed once");
+
+    let index = case.following.docket().get(id).unwrap().jurors[0].revealed.unwrap().index;
+    case.challenger.claim(id, 0, index).await.unwrap();
+    let paid = |d: &Docket| d.get(id).is_some_and(|it| it.jurors[0].claimed);
+    shown(&case.following, "it is paid", paid).await;
+    reorg(1).await;
+    shown(&case.following, "it is not", |d| !paid(d)).await;
+    let _ = case.challenger.claim(id, 0, index).await;
+    case.stage.network.anvil.mine(1).await;
+    shown(&case.following, "it is paid again", paid).await;
+    let twice = case.challenger.claim(id, 0, index).await.unwrap_err();
+    assert!(twice.to_string().contains("NothingToClaim"), "{twice}");
+}
+
+/// Sends what a reorganisation dropped. The dropped transaction itself comes back too; the later of the two changes nothing.
+async fn again<T>(case: &Case, sent: impl Future<Output = Result<T, SendError>>) {
+    if let Err(superfluous) = sent.await {
+        let why = superfluous.to_string();
+        assert!(
+            ["NothingDue", "AlreadyRevealed", "WrongPhase", "NotCommitted"].iter().any(|e| why.contains(e)),
+            "{why}"
+        );
+    }
+    case.stage.network.anvil.mine(1).await;
+}
