@@ -68,11 +68,16 @@ fn the_probe_cannot_be_read_off_what_was_opened() {
     let mut case = Case::new(&ONE_THREAD);
     let states: Vec<Vec<f32>> = case.states.iter().map(|state| floats(state)).collect();
     for k in [0usize, 4, 9] {
-        let moved: f64 =
-            states[k].iter().zip(&states[k + 1]).map(|(a, b)| f64::from(b - a).powi(2)).sum::<f64>() / 256.0;
+        let squares = states[k].iter().zip(&states[k + 1]).map(|(a, b)| f64::from(b - a).powi(2));
+        let moved = (squares.sum::<f64>() / states[k].len() as f64).sqrt();
         let (before, after) = (case.states[k].clone(), case.states[k + 1].clone());
-        let probe = case.judge(Evidence::Step { k: k as u32, before: &before, after: &after }, 7).probe;
-        assert!((moved.sqrt() - probe).abs() > 0.01 * probe, "step {k}: {} {probe}", moved.sqrt());
+        let mut paid = 0;
+        for seed in 0..20 {
+            let probe = case.judge(Evidence::Step { k: k as u32, before: &before, after: &after }, seed).probe;
+            // What the contract allows between a juror and the median.
+            paid += usize::from((moved - probe).abs() <= 1e-3 * probe);
+        }
+        assert!(paid <= 3, "step {k}: a guess is paid {paid} times in 20");
     }
 }
 

@@ -21,8 +21,8 @@ fn parse(manifest: &Value) -> Result<Manifest, ManifestError> {
 #[test]
 fn the_repositorys_models_keep_their_ids() {
     let id = |json: &str| Manifest::parse(json.as_bytes()).unwrap().model_id().to_string();
-    assert_eq!(id(TINY), "0x43053e8b03db81fe7121c92a01e370208b695d1754bce2600cce180516461900");
-    assert_eq!(id(ICONS), "0x572a2744a31c2d0f1ff1d4def7cd3e793c0c5d634d6ecf1f69716036e2d52c7c");
+    assert_eq!(id(TINY), "0xe1d327815176ca98343d85b6e0ca045d610d194d5cf9dfd28f7d5eff4ff7c535");
+    assert_eq!(id(ICONS), "0x34b56f61448cc3ebd703365f651db8a38282435c2b71a8c00d0eaba4a015ce0e");
 }
 
 #[test]
