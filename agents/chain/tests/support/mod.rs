@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod drand;
 pub mod wire;
 
 use alloy::{
@@ -128,8 +129,20 @@ pub struct Network {
 
 impl Network {
     pub async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// A network whose juries are drawn by [`drand`]'s.
+    pub async fn start_with_drand() -> Self {
+        let config = drand::config(&PrivateKeySigner::random().address().to_string());
+        let network = Self::start_with(Some(&config)).await;
+        std::fs::remove_file(config).unwrap();
+        network
+    }
+
+    async fn start_with(config: Option<&Path>) -> Self {
         let anvil = Anvil::start(31337).await;
-        let deployment = deploy(&anvil.url);
+        let deployment = deploy(&anvil.url, config);
         // Every account may send without a key.
         anvil.rpc("anvil_autoImpersonateAccount", json!([true])).await;
         Self { anvil, deployment }
@@ -214,7 +227,7 @@ impl Network {
 }
 
 /// Runs the deployment script.
-fn deploy(url: &Url) -> Deployment {
+fn deploy(url: &Url, config: Option<&Path>) -> Deployment {
     static ONE_AT_A_TIME: Mutex<u32> = Mutex::new(0);
     let mut count = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     *count += 1;
@@ -231,6 +244,8 @@ fn deploy(url: &Url) -> Deployment {
             DEPLOYER_KEY,
         ])
         .env("DEPLOYMENT", &file)
+        .env_remove("CONFIG")
+        .envs(config.map(|config| ("CONFIG", config)))
         .current_dir(root())
         .output()
         .unwrap();
