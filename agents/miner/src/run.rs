@@ -77,7 +77,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         abandon: CancellationToken::new(),
         broken: ending.clone(),
     });
-    let court = Court::new(chain.clone(), sender.clone());
+    let court = Court::new(chain.clone(), sender.clone()).with_mirrors(settings.drand_urls.clone());
     tokio::spawn(prune(workshop.clone(), court.clone(), settings.trace_seconds, closing.clone()));
     let collected = CancellationToken::new();
     let collector =
