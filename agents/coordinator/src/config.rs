@@ -3,6 +3,7 @@
 use alloy::primitives::{B256, U256};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use cuckoo_chain::beacon::MIRRORS;
 use cuckoo_protocol::amount::parse_cai;
 use figment::{
     Figment,
@@ -90,6 +91,11 @@ pub struct Flags {
     #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     onnxruntime: Option<PathBuf>,
+    /// URL below which a mirror of drand has the rounds that draw juries: URL/N. Several are tried in this order [default: evmnet's
+    /// public mirrors]
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    drand_url: Vec<Url>,
     /// Address to serve Prometheus metrics on [default: none]
     #[arg(long, value_name = "ADDR")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,6 +126,8 @@ struct Raw {
     audit_rate: f64,
     audit_threads: usize,
     onnxruntime: Option<PathBuf>,
+    #[serde(deserialize_with = "one_or_many")]
+    drand_url: Vec<Url>,
     metrics: Option<SocketAddr>,
 }
 
@@ -149,6 +157,7 @@ struct Defaults {
     queue_limit: usize,
     audit_rate: f64,
     audit_threads: usize,
+    drand_url: [&'static str; MIRRORS.len()],
 }
 
 /// Checked settings.
@@ -175,6 +184,8 @@ pub struct Config {
     pub audit_rate: f64,
     pub audit_threads: usize,
     pub onnxruntime: Option<PathBuf>,
+    /// Never empty.
+    pub drand_urls: Vec<Url>,
     pub metrics: Option<SocketAddr>,
 }
 
@@ -193,6 +204,7 @@ impl Flags {
             queue_limit: 1000,
             audit_rate: 0.05,
             audit_threads: 1,
+            drand_url: MIRRORS,
         };
         let mut figment = Figment::from(Serialized::defaults(defaults));
         if let Some(path) = &self.config {
@@ -221,6 +233,7 @@ impl Raw {
             (1..=3600).contains(&self.lease_seconds) && self.lease_seconds <= self.offer_seconds,
             "--lease-seconds must lie between 1 and 3600 and not exceed --offer-seconds"
         );
+        ensure!(!self.drand_url.is_empty(), "--drand-url names no mirror: leave it away to use drand's public ones");
         ensure!((0.0..=1.0).contains(&self.audit_rate), "--audit-rate must lie between 0 and 1");
         ensure!((1..=256).contains(&self.audit_threads), "--audit-threads must lie between 1 and 256");
         let amount = |flag: &str, text: &str| parse_cai(text).map_err(|e| anyhow::anyhow!("{flag}: {e}"));
@@ -249,6 +262,7 @@ impl Raw {
             audit_rate: self.audit_rate,
             audit_threads: self.audit_threads,
             onnxruntime: self.onnxruntime,
+            drand_urls: self.drand_url,
             metrics: self.metrics,
         })
     }
@@ -290,10 +304,14 @@ mod tests {
             assert_eq!((config.rpc_urls.len(), config.price, config.lease_seconds), (2, parse_cai("2").unwrap(), 5));
             assert_eq!(config.origin, "http://127.0.0.1:8080");
 
+            assert_eq!(config.drand_urls.len(), MIRRORS.len());
+
+            jail.set_env("CUCKOO_DRAND_URL", "http://a/,http://b/rounds");
             jail.set_env("CUCKOO_DATA_DIR", "environment");
             jail.set_env("CUCKOO_RPC_URL", "http://environment:1, http://environment:2");
             jail.set_env("CUCKOO_PASSWORD", "not a setting");
             let config = load(&["--data-dir", "flag"]).unwrap();
+            assert_eq!(config.drand_urls.iter().map(Url::as_str).collect::<Vec<_>>(), ["http://a/", "http://b/rounds"]);
             assert_eq!((config.rpc_urls[1].as_str(), config.data_dir), ("http://environment:2/", "flag".into()));
             Ok(())
         });

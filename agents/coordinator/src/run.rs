@@ -81,8 +81,12 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<()> {
     let challenges = tokio::spawn({
         let (coordinator, shutdown) = (coordinator.clone(), shutdown.clone());
         async move {
-            let court = Court::new(coordinator.chain.clone(), sender);
-            challenge::run(&coordinator, &court, shutdown).await;
+            let court =
+                Court::new(coordinator.chain.clone(), sender).with_mirrors(coordinator.config.drand_urls.clone());
+            tokio::join!(
+                challenge::run(&coordinator, &court, shutdown.clone()),
+                challenge::bring_beacons(&coordinator, &court, shutdown)
+            );
         }
     });
     let audits = tokio::spawn({
