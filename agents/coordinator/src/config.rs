@@ -2,7 +2,7 @@
 
 use alloy::primitives::{B256, U256};
 use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use cuckoo_chain::beacon::MIRRORS;
 use cuckoo_protocol::amount::parse_cai;
 use figment::{
@@ -83,6 +83,11 @@ pub struct Flags {
     #[arg(long, value_name = "SHARE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     audit_rate: Option<f64>,
+    /// Who runs audited results again: `local`, this agent, with the model and ONNX Runtime; or `miners`, of other operators than the
+    /// one that is audited, paid like work [default: local]
+    #[arg(long, value_name = "WHO", value_enum)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_by: Option<AuditBy>,
     /// CPU threads for audits [default: 1]
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,6 +105,16 @@ pub struct Flags {
     #[arg(long, value_name = "ADDR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     metrics: Option<SocketAddr>,
+}
+
+/// Who runs audited results again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditBy {
+    /// This agent.
+    Local,
+    /// Miners of other operators than the audited one.
+    Miners,
 }
 
 /// All settings, before amounts and hashes are parsed.
@@ -124,6 +139,7 @@ struct Raw {
     offer_seconds: u64,
     queue_limit: usize,
     audit_rate: f64,
+    audit_by: AuditBy,
     audit_threads: usize,
     onnxruntime: Option<PathBuf>,
     #[serde(deserialize_with = "one_or_many")]
@@ -156,6 +172,7 @@ struct Defaults {
     offer_seconds: u64,
     queue_limit: usize,
     audit_rate: f64,
+    audit_by: AuditBy,
     audit_threads: usize,
     drand_url: [&'static str; MIRRORS.len()],
 }
@@ -182,6 +199,7 @@ pub struct Config {
     pub queue_limit: usize,
     /// 0 to 1; 0 means no audits.
     pub audit_rate: f64,
+    pub audit_by: AuditBy,
     pub audit_threads: usize,
     pub onnxruntime: Option<PathBuf>,
     /// Never empty.
@@ -203,6 +221,7 @@ impl Flags {
             offer_seconds: 600,
             queue_limit: 1000,
             audit_rate: 0.05,
+            audit_by: AuditBy::Local,
             audit_threads: 1,
             drand_url: MIRRORS,
         };
@@ -260,6 +279,7 @@ impl Raw {
             offer_seconds: self.offer_seconds,
             queue_limit: self.queue_limit,
             audit_rate: self.audit_rate,
+            audit_by: self.audit_by,
             audit_threads: self.audit_threads,
             onnxruntime: self.onnxruntime,
             drand_urls: self.drand_url,
@@ -305,6 +325,8 @@ mod tests {
             assert_eq!(config.origin, "http://127.0.0.1:8080");
 
             assert_eq!(config.drand_urls.len(), MIRRORS.len());
+            assert_eq!(config.audit_by, AuditBy::Local);
+            assert_eq!(load(&["--audit-by", "miners"]).unwrap().audit_by, AuditBy::Miners);
 
             jail.set_env("CUCKOO_DRAND_URL", "http://a/,http://b/rounds");
             jail.set_env("CUCKOO_DATA_DIR", "environment");
