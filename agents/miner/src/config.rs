@@ -94,6 +94,11 @@ pub struct Flags {
     #[arg(long, env = "CUCKOO_NO_JURY")]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_jury: bool,
+    /// Do not check other miners' work for coordinators that have it checked. It is paid like work, and computed beside the slots, with a
+    /// copy of the model of its own
+    #[arg(long, env = "CUCKOO_NO_CHECKS")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_checks: bool,
     /// URL below which a mirror of drand has the rounds that draw juries: URL/N. Several are tried in this order [default: evmnet's
     /// public mirrors]
     #[arg(long, value_name = "URL", env = "CUCKOO_DRAND_URL", value_delimiter = ',')]
@@ -129,6 +134,8 @@ struct Raw {
     trace_cap_gib: u32,
     #[serde(default)]
     no_jury: bool,
+    #[serde(default)]
+    no_checks: bool,
     drand_url: Vec<Url>,
     metrics: Option<SocketAddr>,
 }
@@ -156,6 +163,7 @@ pub struct Settings {
     /// Bytes.
     pub trace_cap: u64,
     pub no_jury: bool,
+    pub no_checks: bool,
     /// Never empty.
     pub drand_urls: Vec<Url>,
     pub metrics: Option<SocketAddr>,
@@ -213,6 +221,7 @@ impl Raw {
             trace_seconds: u64::from(self.trace_hours) * 3600,
             trace_cap: u64::from(self.trace_cap_gib) << 30,
             no_jury: self.no_jury,
+            no_checks: self.no_checks,
             drand_urls: self.drand_url,
             metrics: self.metrics,
         })

@@ -45,6 +45,11 @@ pub fn dispute(what: &'static str) {
     metrics::counter!("cuckoo_miner_disputes_total", "what" => what).increment(1);
 }
 
+/// Another miner's work was checked: `answered`, `declined`.
+pub fn check(what: &'static str) {
+    metrics::counter!("cuckoo_miner_checks_total", "what" => what).increment(1);
+}
+
 /// A try to bring what draws a jury: it was `brought`, or `missed`. That somebody else did is not counted, nor that it is awaited.
 pub fn beacon(outcome: &Result<Beacon, BeaconError>) {
     let what = match outcome {

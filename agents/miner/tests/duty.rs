@@ -194,6 +194,7 @@ impl Stage {
         let workshop = Arc::new(Workshop {
             store: open_store(&self.folder(node)).await,
             slots: Slots::of(vec![], 1),
+            checking: None,
             models: [(self.package.model_id(), self.package.manifest().clone())].into(),
             least_price: U256::ZERO,
             trace_cap: 1 << 30,
