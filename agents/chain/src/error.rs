@@ -1,5 +1,6 @@
 //! What contracts revert with, in words.
 
+use crate::beacon::DrandRandomness::DrandRandomnessErrors;
 use alloy::{
     primitives::U256,
     sol,
@@ -54,6 +55,9 @@ pub fn explain(data: &[u8]) -> String {
         return with_advice(&e, payments_advice(&e));
     }
     if let Ok(e) = IDisputesErrors::abi_decode(data) {
+        return with_advice(&e, None);
+    }
+    if let Ok(e) = DrandRandomnessErrors::abi_decode(data) {
         return with_advice(&e, None);
     }
     if let Ok(e) = IMiningRewardsErrors::abi_decode(data) {

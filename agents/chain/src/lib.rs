@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`chain`] | the connection: RPC failover, chain and Registry checked, the clock |
 //! | [`view`] | who is registered with what weight, followed block by block |
+//! | [`beacon`] | what draws juries, brought to the chain |
 //! | [`disputes`] | disputes followed block by block, their evidence, and the verbs of those who take part |
 //! | [`logs`] | blocks and logs, read in ranges that the node allows |
 //! | [`sender`] | transactions of one key: simulated, journalled, bumped, reconciled |
@@ -12,6 +13,7 @@
 //! | [`error`] | what contracts revert with, in words |
 //! | [`command`] | the commands that both agents share |
 
+pub mod beacon;
 pub mod chain;
 pub mod command;
 pub mod disputes;

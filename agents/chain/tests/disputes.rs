@@ -138,6 +138,24 @@ async fn a_reorg_takes_back_what_it_drops_in_every_phase() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_block_hash_that_is_kept_draws_a_jury_for_longer_than_the_chain_remembers_it() {
+    let stage = Stage::new().await;
+    let challenger = stage.challenger().await;
+    let (id, _) = challenger.challenge(&stage.accusation(0).await).await.unwrap();
+    stage.answer(id, &[0]).await;
+    stage.network.anvil.mine(2).await;
+    let ((operator, juror), (_, other)) = (&stage.jurors[0], &stage.jurors[1]);
+    let votes = juror.votes(id, *operator).await.unwrap();
+    assert!(votes > 0);
+    juror.keep_beacon(id).await.unwrap();
+    let spent = stage.network.anvil.nonce(other.address()).await;
+    other.keep_beacon(id).await.unwrap();
+    assert_eq!(stage.network.anvil.nonce(other.address()).await, spent, "once is enough");
+    stage.network.anvil.mine(300).await;
+    assert_eq!(juror.votes(id, *operator).await.unwrap(), votes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unanswered_accusation_is_due_when_its_time_is_over() {
     let stage = Stage::new().await;
     let (following, challenger) = (stage.follow().await, stage.challenger().await);

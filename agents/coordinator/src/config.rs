@@ -2,7 +2,8 @@
 
 use alloy::primitives::{B256, U256};
 use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
+use cuckoo_chain::beacon::MIRRORS;
 use cuckoo_protocol::amount::parse_cai;
 use figment::{
     Figment,
@@ -82,6 +83,11 @@ pub struct Flags {
     #[arg(long, value_name = "SHARE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     audit_rate: Option<f64>,
+    /// Who runs audited results again: `local`, this agent, with the model and ONNX Runtime; or `miners`, of other operators than the
+    /// one that is audited, paid like work [default: local]
+    #[arg(long, value_name = "WHO", value_enum)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_by: Option<AuditBy>,
     /// CPU threads for audits [default: 1]
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,10 +96,25 @@ pub struct Flags {
     #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     onnxruntime: Option<PathBuf>,
+    /// URL below which a mirror of drand has the rounds that draw juries: URL/N. Several are tried in this order [default: evmnet's
+    /// public mirrors]
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    drand_url: Vec<Url>,
     /// Address to serve Prometheus metrics on [default: none]
     #[arg(long, value_name = "ADDR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     metrics: Option<SocketAddr>,
+}
+
+/// Who runs audited results again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditBy {
+    /// This agent.
+    Local,
+    /// Miners of other operators than the audited one.
+    Miners,
 }
 
 /// All settings, before amounts and hashes are parsed.
@@ -118,8 +139,11 @@ struct Raw {
     offer_seconds: u64,
     queue_limit: usize,
     audit_rate: f64,
+    audit_by: AuditBy,
     audit_threads: usize,
     onnxruntime: Option<PathBuf>,
+    #[serde(deserialize_with = "one_or_many")]
+    drand_url: Vec<Url>,
     metrics: Option<SocketAddr>,
 }
 
@@ -148,7 +172,9 @@ struct Defaults {
     offer_seconds: u64,
     queue_limit: usize,
     audit_rate: f64,
+    audit_by: AuditBy,
     audit_threads: usize,
+    drand_url: [&'static str; MIRRORS.len()],
 }
 
 /// Checked settings.
@@ -173,8 +199,11 @@ pub struct Config {
     pub queue_limit: usize,
     /// 0 to 1; 0 means no audits.
     pub audit_rate: f64,
+    pub audit_by: AuditBy,
     pub audit_threads: usize,
     pub onnxruntime: Option<PathBuf>,
+    /// Never empty.
+    pub drand_urls: Vec<Url>,
     pub metrics: Option<SocketAddr>,
 }
 
@@ -192,7 +221,9 @@ impl Flags {
             offer_seconds: 600,
             queue_limit: 1000,
             audit_rate: 0.05,
+            audit_by: AuditBy::Local,
             audit_threads: 1,
+            drand_url: MIRRORS,
         };
         let mut figment = Figment::from(Serialized::defaults(defaults));
         if let Some(path) = &self.config {
@@ -221,6 +252,7 @@ impl Raw {
             (1..=3600).contains(&self.lease_seconds) && self.lease_seconds <= self.offer_seconds,
             "--lease-seconds must lie between 1 and 3600 and not exceed --offer-seconds"
         );
+        ensure!(!self.drand_url.is_empty(), "--drand-url names no mirror: leave it away to use drand's public ones");
         ensure!((0.0..=1.0).contains(&self.audit_rate), "--audit-rate must lie between 0 and 1");
         ensure!((1..=256).contains(&self.audit_threads), "--audit-threads must lie between 1 and 256");
         let amount = |flag: &str, text: &str| parse_cai(text).map_err(|e| anyhow::anyhow!("{flag}: {e}"));
@@ -247,8 +279,10 @@ impl Raw {
             offer_seconds: self.offer_seconds,
             queue_limit: self.queue_limit,
             audit_rate: self.audit_rate,
+            audit_by: self.audit_by,
             audit_threads: self.audit_threads,
             onnxruntime: self.onnxruntime,
+            drand_urls: self.drand_url,
             metrics: self.metrics,
         })
     }
@@ -290,10 +324,16 @@ mod tests {
             assert_eq!((config.rpc_urls.len(), config.price, config.lease_seconds), (2, parse_cai("2").unwrap(), 5));
             assert_eq!(config.origin, "http://127.0.0.1:8080");
 
+            assert_eq!(config.drand_urls.len(), MIRRORS.len());
+            assert_eq!(config.audit_by, AuditBy::Local);
+            assert_eq!(load(&["--audit-by", "miners"]).unwrap().audit_by, AuditBy::Miners);
+
+            jail.set_env("CUCKOO_DRAND_URL", "http://a/,http://b/rounds");
             jail.set_env("CUCKOO_DATA_DIR", "environment");
             jail.set_env("CUCKOO_RPC_URL", "http://environment:1, http://environment:2");
             jail.set_env("CUCKOO_PASSWORD", "not a setting");
             let config = load(&["--data-dir", "flag"]).unwrap();
+            assert_eq!(config.drand_urls.iter().map(Url::as_str).collect::<Vec<_>>(), ["http://a/", "http://b/rounds"]);
             assert_eq!((config.rpc_urls[1].as_str(), config.data_dir), ("http://environment:2/", "flag".into()));
             Ok(())
         });

@@ -1,7 +1,7 @@
 //! The state that all parts share, and the loop that gives tasks to miners.
 
 use crate::{
-    audit::{Coin, Exposure, Rules},
+    audit::{Coin, Exposure, Rules, remote::Checks},
     catalogue::Catalogue,
     config::Config,
     dispatch::{Dispatch, Queued},
@@ -60,6 +60,8 @@ pub struct Coordinator {
     pub coin: Coin,
     /// The chain's dispute parameters when this agent started.
     pub rules: Rules,
+    /// Checks by miners.
+    pub checks: Checks,
     /// Told when a trace has come.
     pub opened: Notify,
     /// Told when there is somebody to accuse.
@@ -117,6 +119,7 @@ impl Coordinator {
             exposure: Mutex::new(Exposure::new(rules.challenge_window, unaudited)),
             suspects: Mutex::new(suspects),
             rules,
+            checks: Checks::new(store.checkers().await?),
             opened: Notify::new(),
             accusing: Notify::new(),
             sessions: Sessions::new(store.session_key().await?),

@@ -273,6 +273,12 @@ impl Dispatch {
         reasons
     }
 
+    /// Whether a miner that is logged in runs a model for so many wei a pricing unit.
+    pub fn runs(&self, miner: Address, model_id: B256, unit_price: U256) -> bool {
+        let models = self.workers.get(&miner).map_or(&[][..], |worker| &worker.models);
+        models.iter().any(|model| model.model_id == model_id && model.least_price <= unit_price)
+    }
+
     /// What is known of a miner's session; none without one.
     pub fn worker(&self, miner: Address, now: Instant) -> Option<WorkerState> {
         let worker = self.workers.get(&miner)?;

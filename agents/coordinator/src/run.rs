@@ -5,7 +5,7 @@ use crate::{
     audit::{self, Checker},
     catalogue::Catalogue,
     challenge,
-    config::Config,
+    config::{AuditBy, Config},
     coordinator::Coordinator,
     funding, link,
     session::SESSION_SECONDS,
@@ -49,7 +49,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<()> {
         tracing::info!(model = offered.manifest.name, id = %offered.model_id, "offering work");
     }
 
-    let checker = match config.audit_rate > 0.0 {
+    let checker = match config.audit_rate > 0.0 && config.audit_by == AuditBy::Local {
         true => Some(Checker::start(config.onnxruntime.clone(), config.models.clone(), config.audit_threads).await?),
         false => None,
     };
@@ -81,18 +81,27 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<()> {
     let challenges = tokio::spawn({
         let (coordinator, shutdown) = (coordinator.clone(), shutdown.clone());
         async move {
-            let court = Court::new(coordinator.chain.clone(), sender);
-            challenge::run(&coordinator, &court, shutdown).await;
+            let court =
+                Court::new(coordinator.chain.clone(), sender).with_mirrors(coordinator.config.drand_urls.clone());
+            tokio::join!(
+                challenge::run(&coordinator, &court, shutdown.clone()),
+                challenge::bring_beacons(&coordinator, &court, shutdown)
+            );
         }
     });
     let audits = tokio::spawn({
         let (coordinator, shutdown) = (coordinator.clone(), shutdown.clone());
         async move {
-            let Some(checker) = checker else { return };
-            tokio::join!(
-                audit::run(&coordinator, &checker, shutdown.clone()),
-                audit::follow(&coordinator, shutdown.clone())
-            );
+            if coordinator.config.audit_rate == 0.0 {
+                return;
+            }
+            let checking = async {
+                match &checker {
+                    Some(checker) => audit::run(&coordinator, checker, shutdown.clone()).await,
+                    None => audit::remote::run(coordinator.clone(), shutdown.clone()).await,
+                }
+            };
+            tokio::join!(checking, audit::follow(&coordinator, shutdown.clone()));
         }
     });
 

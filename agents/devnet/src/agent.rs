@@ -119,8 +119,8 @@ pub struct CoordinatorFlags {
     pub lease_seconds: u32,
     /// Share of results that is audited.
     pub audit_rate: f64,
-    /// ONNX Runtime's shared library, for audits.
-    pub onnxruntime: PathBuf,
+    /// ONNX Runtime's shared library, to audit by itself; None if other miners check.
+    pub onnxruntime: Option<PathBuf>,
     /// SHA-256 of the app's key.
     pub api_key_hash: B256,
 }
@@ -140,7 +140,11 @@ impl CoordinatorFlags {
         command.args(["--listen", &format!("127.0.0.1:{}", self.port), "--origin", &self.origin()]);
         command.args(["--price", &self.price, "--channel-target", &self.channel_target]);
         command.args(["--lease-seconds", &self.lease_seconds.to_string()]);
-        command.args(["--audit-rate", &self.audit_rate.to_string()]).arg("--onnxruntime").arg(&self.onnxruntime);
+        command.args(["--audit-rate", &self.audit_rate.to_string()]);
+        match &self.onnxruntime {
+            Some(library) => command.arg("--onnxruntime").arg(library),
+            None => command.args(["--audit-by", "miners"]),
+        };
         command.args(["--api-key-hash", &format!("{:x}", self.api_key_hash)]);
         command
     }

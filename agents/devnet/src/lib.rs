@@ -12,6 +12,7 @@ pub mod app;
 pub mod attacks;
 pub mod deploy;
 pub mod keystore;
+pub mod lazy;
 pub mod ledger;
 pub mod network;
 pub mod operator;

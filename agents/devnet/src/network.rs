@@ -15,7 +15,7 @@ use alloy::primitives::{B256, hex};
 use anyhow::{Context, Result};
 use cuckoo_protocol::{amount::parse_cai, manifest::Manifest};
 use sha2::{Digest, Sha256};
-use std::{collections::HashMap, fs, time::Duration};
+use std::{collections::HashMap, fs, path::PathBuf, time::Duration};
 
 /// A running network.
 pub struct Network {
@@ -42,8 +42,24 @@ impl Network {
     /// # Errors
     /// If an agent ends or is not ready in time, with the end of its log.
     pub async fn start(site: Site, crew: Crew) -> Result<Self> {
-        let api_key = format!("ck_{}", hex::encode(rand::random::<[u8; 24]>()));
         let model = site.toolchain.model(&site.plan.model)?;
+        let onnxruntime = Some(site.toolchain.onnxruntime.clone());
+        Self::start_with(site, crew, model, onnxruntime).await
+    }
+
+    /// The same with a coordinator that has nothing of the model but its manifest, and has results checked by miners.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_without_model(site: Site, crew: Crew) -> Result<Self> {
+        let folder = site.plan.folder.join("manifest");
+        fs::create_dir_all(&folder)?;
+        fs::copy(site.toolchain.model(&site.plan.model)?.join("cuckoo.json"), folder.join("cuckoo.json"))?;
+        Self::start_with(site, crew, folder, None).await
+    }
+
+    async fn start_with(site: Site, crew: Crew, model: PathBuf, onnxruntime: Option<PathBuf>) -> Result<Self> {
+        let api_key = format!("ck_{}", hex::encode(rand::random::<[u8; 24]>()));
         let manifest = Manifest::parse(&fs::read(model.join("cuckoo.json"))?)?;
         let coordinator_flags = CoordinatorFlags {
             chain: site.chain(),
@@ -56,7 +72,7 @@ impl Network {
             channel_target: "50".to_owned(),
             lease_seconds: site.plan.lease_seconds,
             audit_rate: site.plan.audit_rate,
-            onnxruntime: site.toolchain.onnxruntime.clone(),
+            onnxruntime,
             api_key_hash: B256::from_slice(&Sha256::digest(&api_key)),
         };
         let expectation = Expectation {

@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use cuckoo_protocol::{
     contracts::{Login, Result as TaskResult},
     link::{
-        Capability, ClaimAnswer, ClaimRequest, Decline, LoginAnswer, LoginRequest, Nonce, PARK_SECONDS, ResultAnswer,
-        ResultSubmission,
+        Capability, CheckAnswer, ClaimAnswer, ClaimRequest, Decline, LoginAnswer, LoginRequest, Nonce, PARK_SECONDS,
+        ResultAnswer, ResultSubmission,
     },
     message::{Domain, Signed},
 };
@@ -88,6 +88,34 @@ impl Rogue {
         let answer = self.client.post(url).bearer_auth(&self.token).body(packed).send().await?;
         let (status, bytes) = (answer.status(), answer.bytes().await?);
         if status.is_success() { Ok(serde_json::from_slice(&bytes)?) } else { Err(Refusal::read(status, &bytes)) }
+    }
+
+    /// Asks for a check of another miner's work.
+    ///
+    /// # Errors
+    /// As [`Self::login`].
+    pub async fn ask_for_check(&self) -> Result<CheckAnswer> {
+        self.call(Method::POST, "checks", Some(&ClaimRequest {})).await
+    }
+
+    /// The packed states of a check.
+    ///
+    /// # Errors
+    /// As [`Self::login`].
+    pub async fn check_states(&self, check: &str) -> Result<Vec<u8>> {
+        let (status, bytes) = self.send(Method::GET, &format!("checks/{check}"), None::<&()>).await?;
+        if status.is_success() { Ok(bytes) } else { Err(Refusal::read(status, &bytes)) }
+    }
+
+    /// Hands over what it says that the states of a check lead to.
+    ///
+    /// # Errors
+    /// As [`Self::login`].
+    pub async fn answer_check(&self, check: &str, packed: Vec<u8>) -> Result<()> {
+        let url = format!("{}/link/v1/checks/{check}", self.origin);
+        let answer = self.client.post(url).bearer_auth(&self.token).body(packed).send().await?;
+        let (status, bytes) = (answer.status(), answer.bytes().await?);
+        if status.is_success() { Ok(()) } else { Err(Refusal::read(status, &bytes)) }
     }
 
     /// Gives a lease back.

@@ -193,7 +193,7 @@ pub(crate) fn measure_output(claim: &Output, reference: &Output) -> Result<Measu
 
 /// A scheduler's history would seem far off if it were measured by how far it moves: one prediction of the clean sample is much
 /// like the next, while rounding errors are the predictions' own.
-fn step_errors(before: &State, after: &State, reference: &State) -> Vec<Error> {
+pub(crate) fn step_errors(before: &State, after: &State, reference: &State) -> Vec<Error> {
     if ![before, after, reference].into_iter().all(State::is_finite) {
         return vec![Error::INFINITE];
     }

@@ -2,7 +2,7 @@
 //!
 //! [`Package::open`] checks a model's files, [`Model::load`] puts them on a [`Device`], [`Model::generate`] runs a request and
 //! keeps every state, [`Model::check`] runs transitions of somebody else's trace again,
-//! [`Model::judge`] does what a juror does.
+//! [`Model::judge`] does what a juror does. [`Model::successors`] and [`compare`] are a check by somebody else's machine.
 
 mod audit;
 mod batch;
@@ -25,6 +25,7 @@ pub mod runtime;
 pub mod scheduler;
 mod session;
 mod state;
+mod successors;
 mod tokenizer;
 
 pub use crate::image::Image;
@@ -39,4 +40,5 @@ pub use package::{MANIFEST, Package, PackageError};
 pub use program::Run;
 pub use runtime::{Device, Optimisation};
 pub use state::State;
+pub use successors::{Successors, compare};
 pub use tokenizer::Tokenizer;

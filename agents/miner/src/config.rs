@@ -3,7 +3,7 @@
 use alloy::{primitives::U256, signers::local::PrivateKeySigner};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use cuckoo_chain::{command::read_deployment, keystore};
+use cuckoo_chain::{beacon::MIRRORS, command::read_deployment, keystore};
 use cuckoo_inference::{Device, runtime::Feeding};
 use cuckoo_protocol::{amount::parse_cai, deployment::Deployment};
 use figment::{
@@ -94,6 +94,16 @@ pub struct Flags {
     #[arg(long, env = "CUCKOO_NO_JURY")]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_jury: bool,
+    /// Do not check other miners' work for coordinators that have it checked. It is paid like work, and computed beside the slots, with a
+    /// copy of the model of its own
+    #[arg(long, env = "CUCKOO_NO_CHECKS")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_checks: bool,
+    /// URL below which a mirror of drand has the rounds that draw juries: URL/N. Several are tried in this order [default: evmnet's
+    /// public mirrors]
+    #[arg(long, value_name = "URL", env = "CUCKOO_DRAND_URL", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drand_url: Vec<Url>,
     /// Address to serve /metrics (Prometheus), /healthz and /readyz on [default: none]
     #[arg(long, value_name = "ADDR", env = "CUCKOO_METRICS")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,6 +134,9 @@ struct Raw {
     trace_cap_gib: u32,
     #[serde(default)]
     no_jury: bool,
+    #[serde(default)]
+    no_checks: bool,
+    drand_url: Vec<Url>,
     metrics: Option<SocketAddr>,
 }
 
@@ -150,6 +163,9 @@ pub struct Settings {
     /// Bytes.
     pub trace_cap: u64,
     pub no_jury: bool,
+    pub no_checks: bool,
+    /// Never empty.
+    pub drand_urls: Vec<Url>,
     pub metrics: Option<SocketAddr>,
 }
 
@@ -168,6 +184,7 @@ impl Flags {
             collect_at: Some("1".to_owned()),
             trace_hours: Some(30),
             trace_cap_gib: Some(20),
+            drand_url: MIRRORS.iter().filter_map(|url| url.parse().ok()).collect(),
             ..Self::default()
         };
         let mut figment = Figment::from(Serialized::defaults(defaults));
@@ -183,6 +200,7 @@ impl Flags {
 impl Raw {
     fn check(self) -> Result<Settings> {
         ensure!(!self.model.is_empty(), "--model is needed: the folder of a model package to run");
+        ensure!(!self.drand_url.is_empty(), "--drand-url names no mirror: leave it away to use drand's public ones");
         ensure!((1..=MAX_SLOTS).contains(&self.slots), "--slots must lie between 1 and {MAX_SLOTS}");
         let most = MAX_SLOTS / self.slots;
         ensure!((1..=most).contains(&self.batch), "--batch must lie between 1 and {most} with --slots {}", self.slots);
@@ -203,6 +221,8 @@ impl Raw {
             trace_seconds: u64::from(self.trace_hours) * 3600,
             trace_cap: u64::from(self.trace_cap_gib) << 30,
             no_jury: self.no_jury,
+            no_checks: self.no_checks,
+            drand_urls: self.drand_url,
             metrics: self.metrics,
         })
     }
@@ -296,6 +316,10 @@ mod tests {
             assert_eq!((limited.device, limited.batch), (four_gib, 1));
             assert_eq!(load(&["--model", "c"]).unwrap().models, [PathBuf::from("c")]);
             assert!(!mixed.no_jury);
+            assert_eq!(mixed.drand_urls.len(), MIRRORS.len());
+            jail.set_env("CUCKOO_DRAND_URL", "http://a/,http://b/rounds");
+            let mirrors = load(&["--model", "c"]).unwrap().drand_urls;
+            assert_eq!(mirrors.iter().map(Url::as_str).collect::<Vec<_>>(), ["http://a/", "http://b/rounds"]);
             assert!(load(&["--model", "c", "--no-jury"]).unwrap().no_jury);
             jail.create_file("absent.toml", "no_jury = true\nmodel = [\"file\"]\n")?;
             assert!(load(&["--config", "absent.toml"]).unwrap().no_jury);
@@ -309,6 +333,7 @@ mod tests {
         Jail::expect_with(|jail| {
             jail.clear_env();
             jail.create_file("typo.toml", "slotz = 2\n")?;
+            jail.create_file("silent.toml", "drand_url = []\n")?;
             for (arguments, named) in [
                 (&["--model", "m", "--slots", "0"][..], "--slots"),
                 (&["--model", "m", "--batch", "0"], "--batch"),
@@ -320,6 +345,7 @@ mod tests {
                 (&["--model", "m", "--least-price", "1e3"], "--least-price"),
                 (&["--model", "m", "--config", "typo.toml"], "slotz"),
                 (&["--model", "m", "--config", "none.toml"], "none.toml"),
+                (&["--model", "m", "--config", "silent.toml"], "--drand-url"),
                 (&[], "--model"),
             ] {
                 let error = format!("{:#}", load(arguments).unwrap_err());

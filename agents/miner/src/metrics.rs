@@ -3,6 +3,7 @@
 use alloy::primitives::{U256, utils::format_units};
 use anyhow::{Context, Result};
 use axum::{Router, http::StatusCode, routing::get};
+use cuckoo_chain::beacon::{Beacon, BeaconError};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use std::{net::SocketAddr, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +43,21 @@ pub fn money(earned: U256, collected: U256) {
 /// Something was done in a dispute: `answered`, `defenceless`, `guilty`, `innocent`, `unable`, `revealed`.
 pub fn dispute(what: &'static str) {
     metrics::counter!("cuckoo_miner_disputes_total", "what" => what).increment(1);
+}
+
+/// Another miner's work was checked: `answered`, `declined`.
+pub fn check(what: &'static str) {
+    metrics::counter!("cuckoo_miner_checks_total", "what" => what).increment(1);
+}
+
+/// A try to bring what draws a jury: it was `brought`, or `missed`. That somebody else did is not counted, nor that it is awaited.
+pub fn beacon(outcome: &Result<Beacon, BeaconError>) {
+    let what = match outcome {
+        Ok(Beacon::Brought) => "brought",
+        Ok(Beacon::Known | Beacon::Awaited) => return,
+        Err(_) => "missed",
+    };
+    metrics::counter!("cuckoo_miner_beacons_total", "what" => what).increment(1);
 }
 
 /// A juror was paid, in wei.

@@ -69,6 +69,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     let workshop = Arc::new(Workshop {
         store,
         slots,
+        checking: (!settings.no_checks).then(|| Bench::new(&packages, settings.device.clone())),
         models: packages.iter().map(|package| (package.model_id(), package.manifest().clone())).collect(),
         least_price: settings.least_price,
         trace_cap: settings.trace_cap,
@@ -77,7 +78,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         abandon: CancellationToken::new(),
         broken: ending.clone(),
     });
-    let court = Court::new(chain.clone(), sender.clone());
+    let court = Court::new(chain.clone(), sender.clone()).with_mirrors(settings.drand_urls.clone());
     tokio::spawn(prune(workshop.clone(), court.clone(), settings.trace_seconds, closing.clone()));
     let collected = CancellationToken::new();
     let collector =

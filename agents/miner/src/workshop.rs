@@ -1,6 +1,6 @@
 //! What all of a miner's sessions share.
 
-use crate::{slots::Slots, store::Store};
+use crate::{duty::Bench, slots::Slots, store::Store};
 use alloy::primitives::{B256, U256};
 use cuckoo_protocol::manifest::Manifest;
 use std::{collections::BTreeMap, sync::Arc};
@@ -13,6 +13,8 @@ pub struct Workshop {
     pub store: Store,
     /// Where the work is done.
     pub slots: Arc<Slots>,
+    /// Where other miners' work is checked; None if it is not.
+    pub checking: Option<Bench>,
     /// Models that it runs.
     pub models: BTreeMap<B256, Manifest>,
     /// Wei a pricing unit.

@@ -38,10 +38,11 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use support::{Network, root};
+use support::{Network, drand::Drand, root};
 use tempfile::TempDir;
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 const COORDINATOR: Address = Address::repeat_byte(0xc1);
 const ACCUSED: Address = Address::repeat_byte(0xac);
@@ -67,13 +68,18 @@ struct Stage {
     accused: PrivateKeySigner,
     jurors: Vec<PrivateKeySigner>,
     directory: TempDir,
+    /// Of drand, if it draws the juries.
+    mirrors: Vec<Url>,
 }
 
 impl Stage {
     async fn new() -> Self {
+        Self::on(Network::start().await).await
+    }
+
+    async fn on(network: Network) -> Self {
         runtime::init(None).expect("these tests need ONNX Runtime");
         let package = Package::open(root().join("models/cuckoo-tiny")).unwrap();
-        let network = Network::start().await;
         let key = PrivateKeySigner::random;
         let (coordinator, accused) = (key(), key());
         network.register(Role::Coordinator, COORDINATOR, 2_000_001, &coordinator).await;
@@ -119,6 +125,7 @@ impl Stage {
             accused,
             jurors,
             directory,
+            mirrors: vec![],
         };
         for node in [&stage.accused].into_iter().chain(&stage.jurors) {
             stage.network.anvil.rpc("anvil_setBalance", json!([node.address(), "0x56bc75e2d63100000"])).await;
@@ -187,6 +194,7 @@ impl Stage {
         let workshop = Arc::new(Workshop {
             store: open_store(&self.folder(node)).await,
             slots: Slots::of(vec![], 1),
+            checking: None,
             models: [(self.package.model_id(), self.package.manifest().clone())].into(),
             least_price: U256::ZERO,
             trace_cap: 1 << 30,
@@ -198,7 +206,7 @@ impl Stage {
         let sender = open_sender(&chain, node, &self.directory, "agent").await;
         let duty = Duty {
             workshop: workshop.clone(),
-            court: Court::new(chain.clone(), sender),
+            court: Court::new(chain.clone(), sender).with_mirrors(self.mirrors.clone()),
             bench: Arc::new(Bench::new(std::slice::from_ref(&self.package), ONE_THREAD)),
             view: view::follow(&chain, CancellationToken::new()).await.unwrap(),
             following: disputes::follow(&chain, CancellationToken::new()).await.unwrap(),
@@ -347,4 +355,20 @@ async fn a_lost_trace_is_computed_again_and_no_restart_misses_a_deadline() {
 
     let (end, _) = stage.end(defenceless).await;
     assert_eq!((end.outcome, end.fault), (Outcome::Convicted, Fault::NoAnswer), "nobody but agents resolved it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_drand_draws_juries_the_agents_bring_its_beacons() {
+    let mut stage = Stage::on(Network::start_with_drand().await).await;
+    let drand = Drand::start(&stage.network.anvil).await;
+    stage.mirrors = ["late", "lying", "honest"].map(|name| drand.mirror(name)).into();
+    let mut model = Model::load(&stage.package, &ONE_THREAD).unwrap();
+    let accused = stage.start(&stage.accused).await;
+    let _jurors = stage.start_jurors().await;
+    let delivery = stage.deliver(&mut model, "a forged picture", |states| forge(&mut states[2]));
+    accused.workshop.store.keep(&delivery.pending, delivery.states.clone()).await.unwrap();
+    let id = stage.challenge(&delivery, 2, no_tile()).await;
+    let (end, docket) = stage.end(id).await;
+    assert_eq!((end.outcome, end.fault), (Outcome::Convicted, Fault::Transition), "{docket:?}");
+    stage.until("all jurors are paid", |docket| all_claimed(docket, id)).await;
 }

@@ -72,6 +72,7 @@ impl Agent {
         let workshop = Arc::new(Workshop {
             store: Store::open(dir).await.unwrap(),
             slots,
+            checking: None,
             models: BTreeMap::from([(manifest.model_id(), manifest)]),
             least_price: U256::ZERO,
             trace_cap,

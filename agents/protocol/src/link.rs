@@ -11,6 +11,10 @@
 //! | `POST /link/v1/leases/{id}/trace` | [`crate::trace::pack`] of all states, as bytes | [`ResultAnswer`] |
 //! | `GET /link/v1/leases/{id}/pay` | | [`ResultAnswer`] |
 //! | `POST /link/v1/leases/{id}/decline` | [`Decline`] | 204 |
+//! | `POST /link/v1/checks` | [`ClaimRequest`] | [`CheckAnswer`], at once; 404 if the coordinator checks by itself |
+//! | `GET /link/v1/checks/{id}` | | [`crate::trace::pack`] of the states to start from, as bytes |
+//! | `POST /link/v1/checks/{id}` | [`crate::trace::pack`] of what they lead to, then the output's file, as bytes | 204 |
+//! | `POST /link/v1/checks/{id}/decline` | [`Decline`] | 204 |
 //!
 //! All but the first three carry `Authorization: Bearer <token>`. Errors are [`ErrorBody`] with a fitting status.
 
@@ -153,6 +157,35 @@ pub const BUSY: &str = "busy";
 pub struct Decline {
     /// For people and counters.
     pub reason: String,
+}
+
+/// Code of the refusal of all further checks: one that this miner made was wrong.
+pub const NOT_TRUSTED: &str = "not_trusted";
+
+/// A check to make, if there is one, and pay for earlier ones.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CheckAnswer {
+    /// All that the coordinator owes by now; there if checks were paid since this miner last asked.
+    #[serde(default)]
+    pub voucher: Option<Signed<Voucher>>,
+    /// For this miner alone.
+    #[serde(default)]
+    pub check: Option<Check>,
+}
+
+/// A trace whose transitions are to be run again, each from the state before it. There is no verdict to give: the answer is what the
+/// states lead to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Check {
+    /// Id of the check.
+    pub id: String,
+    /// Canonical bytes of the request.
+    pub request: Bytes,
+    /// Paid if the answer is right, in the same voucher as work.
+    #[serde(with = "crate::amount::wei")]
+    pub price: U256,
+    /// Unix seconds at which the check is given to another miner.
+    pub deadline: u64,
 }
 
 /// The body of every error, in the form that OpenAI's clients read.

@@ -3,6 +3,7 @@
 use super::docket::{Dispute, Docket};
 use crate::{
     Chain, SendError, Sender,
+    beacon::{Beacon, BeaconError, Beacons, MIRRORS},
     logs::{LogReader, ReadError},
 };
 use alloy::{
@@ -16,8 +17,9 @@ use cuckoo_protocol::{
     dispute::{Ballot, Opened, Part},
     message::Signed,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
+use url::Url;
 
 /// Chunks a transaction: 64 KiB of data, half of what nodes take, for some 2 million gas.
 pub const MAX_CHUNKS: usize = 4;
@@ -65,12 +67,19 @@ pub struct Court {
     sender: Sender,
     /// Held from an approval to the challenge that uses it up.
     deposit: Arc<Mutex<()>>,
+    beacons: Arc<Beacons>,
 }
 
 impl Court {
-    /// Transactions go out through `sender`.
+    /// Transactions go out through `sender`. Drand's beacons come from its public mirrors.
     pub fn new(chain: Chain, sender: Sender) -> Self {
-        Self { chain, sender, deposit: Arc::default() }
+        let mirrors = MIRRORS.iter().filter_map(|url| url.parse().ok()).collect();
+        Self { chain, sender, deposit: Arc::default(), beacons: Arc::new(Beacons::new(mirrors)) }
+    }
+
+    /// Drand's beacons come from `mirrors`: the URLs under which they have their rounds, tried in this order.
+    pub fn with_mirrors(self, mirrors: Vec<Url>) -> Self {
+        Self { beacons: Arc::new(Beacons::new(mirrors)), ..self }
     }
 
     /// The account that sends.
@@ -96,6 +105,23 @@ impl Court {
     /// The chain could not be asked.
     pub async fn seed(&self, id: B256) -> Result<Option<B256>, ContractError> {
         Ok(Some(self.contract().seedOf(id).call().await?).filter(|seed| !seed.is_zero()))
+    }
+
+    /// One try to have a round's beacon on chain, after `patience` if others may bring it too.
+    ///
+    /// # Errors
+    /// [`BeaconError`]; the next try may succeed. Pauses between tries grow by themselves.
+    pub async fn bring_beacon(&self, beacon: u64, patience: Duration) -> Result<Beacon, BeaconError> {
+        self.beacons.bring(&self.chain, &self.sender, beacon, patience).await
+    }
+
+    /// Has the current round's beacon kept where the chain would forget it: without it nobody has votes.
+    ///
+    /// # Errors
+    /// [`BeaconError`].
+    pub async fn keep_beacon(&self, id: B256) -> Result<(), BeaconError> {
+        let beacon = self.contract().dispute(id).call().await?.beacon;
+        self.beacons.keep(&self.chain, &self.sender, beacon).await
     }
 
     /// A bit for each chunk of a part that is not open yet; `None` if nothing of it is.

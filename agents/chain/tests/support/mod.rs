@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod drand;
 pub mod stage;
 pub mod wire;
 
@@ -131,6 +132,11 @@ pub struct Network {
 impl Network {
     pub async fn start() -> Self {
         Self::start_with(|_| ()).await
+    }
+
+    /// A network whose juries are drawn by [`drand`]'s.
+    pub async fn start_with_drand() -> Self {
+        Self::start_with(drand::alter).await
     }
 
     /// With other parameters than the development chain's.

@@ -71,6 +71,21 @@ pub fn examine(model: &mut Model, evidence: &Evidence) -> Result<Option<Finding>
     Ok(Some(Finding { transition, tile, reason: describe(transition, worst) }))
 }
 
+/// What a trace is found guilty of by what somebody else says its states lead to. None if all is as it should be.
+pub(super) fn found(
+    manifest: &Manifest,
+    deviations: &[Deviation],
+    claim: &Output,
+    reference: Option<&Output>,
+) -> Option<Finding> {
+    let (transition, worst) = judge(manifest, deviations)?;
+    let tile = match worst {
+        Deviation::Finish { .. } | Deviation::Vectors { .. } => Some(worst_tile(claim, reference?)),
+        _ => None,
+    };
+    Some(Finding { transition, tile, reason: describe(transition, worst) })
+}
+
 /// The worst transition, if it is more off than an honest machine can be.
 fn judge(manifest: &Manifest, deviations: &[Deviation]) -> Option<(u32, Deviation)> {
     let tolerance = &manifest.tolerance;

@@ -4,6 +4,7 @@ mod check;
 mod checker;
 mod coin;
 mod exposure;
+pub mod remote;
 mod rules;
 
 pub use check::{Evidence, Finding, examine, tiles};
@@ -32,12 +33,9 @@ const GRACE: Duration = Duration::from_secs(60);
 /// Checks what is audited until `shutdown`. What is not checked by then goes on after the next start.
 pub async fn run(coordinator: &Coordinator, checker: &Checker, shutdown: CancellationToken) {
     let started = Instant::now();
-    let grace = GRACE.min(Duration::from_secs(coordinator.rules.challenge_window / 2));
     while !shutdown.is_cancelled() {
         let round = async {
-            if started.elapsed() >= grace {
-                refuse_late(coordinator).await?;
-            }
+            refuse_late_when_due(coordinator, started).await?;
             for audit in coordinator.store.audits(AuditState::Opened).await? {
                 settle(coordinator, checker, &audit).await?;
             }
@@ -55,6 +53,12 @@ pub async fn run(coordinator: &Coordinator, checker: &Checker, shutdown: Cancell
             () = shutdown.cancelled() => {}
         }
     }
+}
+
+/// Nobody is late for a while after a start.
+async fn refuse_late_when_due(coordinator: &Coordinator, started: Instant) -> Result<()> {
+    let grace = GRACE.min(Duration::from_secs(coordinator.rules.challenge_window / 2));
+    if started.elapsed() >= grace { refuse_late(coordinator).await } else { Ok(()) }
 }
 
 /// Whoever does not open its trace in time is not paid, and challenged at a transition that it cannot foresee.

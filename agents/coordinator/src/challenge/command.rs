@@ -1,6 +1,6 @@
 //! `coordinator-agent challenge`: anybody with a receipt can have a result judged.
 
-use super::{accusation, bring_on};
+use super::{accusation, bring_beacon, bring_on};
 use crate::{
     audit::{Evidence, Finding, examine},
     output,
@@ -60,6 +60,9 @@ pub struct Challenge {
     /// ONNX Runtime's shared library; else ORT_DYLIB_PATH is read
     #[arg(long, value_name = "FILE")]
     onnxruntime: Option<PathBuf>,
+    /// URL below which a mirror of drand has the rounds that draw juries, for --wait: URL/N. Repeatable [default: evmnet's public mirrors]
+    #[arg(long, value_name = "URL", requires = "wait")]
+    drand_url: Vec<Url>,
     /// Bring the dispute to its end, and print how it ended: on the main network that takes days
     #[arg(long)]
     wait: bool,
@@ -91,7 +94,10 @@ impl Challenge {
         let accused = accusation(disputes, &receipt, digest, &finding, output.as_ref());
         let (id, accusation) = accused.context("the output has no such tile, or --output is missing")?;
         let sender = Sender::open(&chain, signer, self.keystore.with_extension("transactions.json")).await?;
-        let court = Court::new(chain.clone(), sender);
+        let mut court = Court::new(chain.clone(), sender);
+        if !self.drand_url.is_empty() {
+            court = court.with_mirrors(self.drand_url.clone());
+        }
         let (_, transaction) = court.challenge(&accusation).await?;
         let outcome = if self.wait { Some(wait(&chain, &court, id).await?) } else { None };
         Ok(json!({
@@ -206,6 +212,9 @@ fn distance(claim: &Output, reference: &Output) -> Option<f64> {
 /// Brings a dispute to its end. An RPC that fails is asked again.
 async fn wait(chain: &Chain, court: &Court, id: B256) -> Result<ChallengeState> {
     loop {
+        if let Err(error) = bring_beacon(chain, court, id).await {
+            tracing::warn!(error = format!("{error:#}"), "no beacon for the jury yet, trying again");
+        }
         match bring_on(chain, court, id).await {
             Ok(Some(ended @ (ChallengeState::Convicted | ChallengeState::Acquitted | ChallengeState::Drawn))) => {
                 return Ok(ended);

@@ -20,7 +20,7 @@ use alloy::{
     sol_types::SolEvent,
 };
 use anyhow::{Context, Result};
-use cuckoo_chain::{Chain, disputes::Court};
+use cuckoo_chain::{Chain, beacon::Beacon, disputes::Court};
 use cuckoo_protocol::{
     amount::format_cai,
     contracts::IDisputes::{self, Phase},
@@ -56,6 +56,42 @@ pub async fn run(coordinator: &Coordinator, court: &Court, shutdown: Cancellatio
             () = coordinator.accusing.notified() => {}
             () = shutdown.cancelled() => {}
         }
+    }
+}
+
+/// Brings what draws the juries of this coordinator's challenges until `shutdown`: beside the challenges, so that slow mirrors hold
+/// none of them up.
+pub async fn bring_beacons(coordinator: &Coordinator, court: &Court, shutdown: CancellationToken) {
+    let period: Duration = coordinator.chain.timing().poll * 2;
+    while !shutdown.is_cancelled() {
+        // What cannot be read the other loop tells of.
+        for challenge in coordinator.store.open_challenges().await.unwrap_or_default() {
+            let Some(id) = challenge.dispute else { continue };
+            match bring_beacon(&coordinator.chain, court, id).await {
+                Ok(Beacon::Brought) => metrics::counter!("cuckoo_beacons_total", "what" => "brought").increment(1),
+                Ok(Beacon::Known | Beacon::Awaited) => {}
+                Err(error) => {
+                    metrics::counter!("cuckoo_beacons_total", "what" => "missed").increment(1);
+                    tracing::warn!(dispute = %id, error = format!("{error:#}"), "no beacon for a jury yet, trying again");
+                }
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(period) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+}
+
+/// One try to have the beacon that a dispute waits for. Whoever accuses goes first, and leaves the others their gas.
+async fn bring_beacon(chain: &Chain, court: &Court, id: B256) -> Result<Beacon> {
+    let disputes = IDisputes::new(chain.deployment().contracts.disputes, chain.provider());
+    match disputes.dispute(id).call().await {
+        Ok(dispute) if dispute.phase == Phase::Seed => Ok(court.bring_beacon(dispute.beacon, Duration::ZERO).await?),
+        Ok(_) => Ok(Beacon::Awaited),
+        // A reorganisation took the challenge back.
+        Err(error) if error.as_decoded_error::<IDisputes::UnknownDispute>().is_some() => Ok(Beacon::Awaited),
+        Err(error) => Err(error).context("cannot read a dispute"),
     }
 }
 

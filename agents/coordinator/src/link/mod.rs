@@ -1,6 +1,7 @@
 //! The miners' side of the HTTP server: `/link/v1`. The wire types and the table of calls are in `cuckoo_protocol::link`.
 
 mod audit;
+mod check;
 mod lease;
 mod login;
 pub mod package;
@@ -35,6 +36,7 @@ pub fn router() -> Router<Arc<Coordinator>> {
         .layer(DefaultBodyLimit::max(MAX_RESULT_BYTES));
     let trace = Router::new()
         .route("/link/v1/leases/{id}/trace", post(audit::trace))
+        .route("/link/v1/checks/{id}", get(check::states).post(check::answer))
         .layer(DefaultBodyLimit::max(MAX_TRACE_BYTES))
         .layer(ConcurrencyLimitLayer::new(UPLOADS));
     Router::new()
@@ -44,6 +46,8 @@ pub fn router() -> Router<Arc<Coordinator>> {
         .route("/link/v1/leases/{id}/events", post(lease::event))
         .route("/link/v1/leases/{id}/decline", post(lease::decline))
         .route("/link/v1/leases/{id}/pay", get(audit::pay))
+        .route("/link/v1/checks", post(check::claim))
+        .route("/link/v1/checks/{id}/decline", post(check::decline))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .merge(result)
         .merge(trace)

@@ -4,11 +4,13 @@
 
 mod audits;
 mod challenges;
+mod checks;
 mod leases;
 mod tasks;
 
 pub use audits::{AuditRecord, AuditState, Unaudited};
 pub use challenges::{ChallengeRecord, ChallengeState};
+pub use checks::CheckerRecord;
 pub use leases::{Accepted, LeaseRecord, Over};
 pub use tasks::{Inserted, NewTask, TaskRecord};
 

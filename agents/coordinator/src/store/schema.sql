@@ -100,3 +100,15 @@ CREATE TABLE IF NOT EXISTS challenges (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS challenges_open ON challenges (state) WHERE state IN ('due', 'open');
 CREATE INDEX IF NOT EXISTS results_by_time ON results (accepted);
+
+-- Checks of audited traces by other operators' miners. `outcome`: paid, or wrong (not paid, and never asked again). `known`: whether this coordinator
+-- knew the answer beforehand.
+CREATE TABLE IF NOT EXISTS checks (
+    id      TEXT PRIMARY KEY,
+    miner   BLOB NOT NULL,
+    price   TEXT NOT NULL,
+    known   INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    created INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS checks_of_miner ON checks (miner);

@@ -1,4 +1,4 @@
-//! Where duties are computed: a thread beside the slots, so that a deadline never waits for paid work. It loads a model when it is
+//! Where duties and checks are computed: for each of both a thread beside the slots, so that a deadline never waits for paid work. It loads a model when it is
 //! first needed, a copy of its own, and gives the memory back when it was not for a while.
 
 use alloy::primitives::B256;
@@ -83,7 +83,7 @@ impl Bench {
         if let Some(job) = job {
             let (thread, queue) = mpsc::channel();
             let (packages, device) = (self.packages.clone(), self.device.clone());
-            thread::Builder::new().name("duties".to_owned()).spawn(move || serve(&packages, &device, &queue))?;
+            thread::Builder::new().name("bench".to_owned()).spawn(move || serve(&packages, &device, &queue))?;
             thread.send(job).map_err(|_| BenchError::Dead)?;
             *jobs = Some(thread);
         }

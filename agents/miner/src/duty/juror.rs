@@ -5,6 +5,7 @@ use crate::{metrics, store::StoredBallot};
 use alloy::primitives::{Address, B256, U256};
 use cuckoo_chain::{
     SendError,
+    beacon::Beacon,
     disputes::{Dispute, Docket},
 };
 use cuckoo_inference::{Evidence, Finding, InferenceError};
@@ -16,22 +17,31 @@ use cuckoo_protocol::{
 };
 use tracing::{error, info, warn};
 
+/// Seconds that are over before any chain has forgotten a block's hash.
+const SHORT_WINDOW: u32 = 60;
+
 impl Duty {
-    /// Calls the jury once its beacon is known, if this miner sits on it or waits for its verdict.
+    /// Sees to it that the beacon comes, and calls the jury then, if this miner sits on it or waits for its verdict. Who sits only the
+    /// beacon tells, so all that may bring it.
     pub(super) async fn call_jury(
         &self,
         docket: &Docket,
         dispute: &Dispute,
         me: Address,
+        beacon: u64,
     ) -> Result<Outcome, DutyError> {
         let id = dispute.id();
-        if self.court.seed(id).await?.is_none() {
+        let patience = super::patience(docket, dispute, me);
+        // Half as long as for the call, which has to come in the same window.
+        let brought = self.court.bring_beacon(beacon, patience / 2).await;
+        metrics::beacon(&brought);
+        if brought? == Beacon::Awaited || self.court.seed(id).await?.is_none() {
             return Ok(Outcome::Wait);
         }
         if dispute.accusation.accused != me && self.court.votes(id, me).await? == 0 {
             return Ok(Outcome::Aside);
         }
-        tokio::time::sleep(super::patience(docket, dispute, me)).await;
+        tokio::time::sleep(patience).await;
         match self.court.resolve(id).await {
             // Somebody was faster.
             Err(SendError::Refused(_)) => Ok(Outcome::Wait),
@@ -51,6 +61,10 @@ impl Duty {
         let votes = self.court.votes(id, me).await?;
         if votes == 0 {
             return Ok(Outcome::Aside);
+        }
+        // A development chain forgets a block's hash after some minutes.
+        if docket.parameters(dispute).is_some_and(|parameters| parameters.commitWindow > SHORT_WINDOW) {
+            self.court.keep_beacon(id).await?;
         }
         let ballot = match store.ballot_for(id, round, seed).await? {
             Some(ballot) => ballot,

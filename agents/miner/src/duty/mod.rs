@@ -14,6 +14,7 @@ use crate::{backoff::Backoff, store::StoreError, workshop::Workshop};
 use alloy::primitives::{Address, B256};
 use cuckoo_chain::{
     Chain, SendError, View,
+    beacon::BeaconError,
     disputes::{Court, Dispute, Docket, EvidenceError, Following, Phase},
 };
 use std::{
@@ -58,6 +59,8 @@ enum DutyError {
     Evidence(#[from] EvidenceError),
     #[error(transparent)]
     Bench(#[from] BenchError),
+    #[error(transparent)]
+    Beacon(#[from] BeaconError),
     #[error(transparent)]
     Send(#[from] SendError),
 }
@@ -139,7 +142,7 @@ impl Duty {
     async fn take(&self, docket: &Docket, dispute: &Dispute, me: Address, step: Step) -> Result<Outcome, DutyError> {
         match step {
             Step::Answer => self.answer(dispute, me).await,
-            Step::CallJury { .. } => self.call_jury(docket, dispute, me).await,
+            Step::CallJury { beacon, .. } => self.call_jury(docket, dispute, me, beacon).await,
             Step::Judge { round, seed, reveal_until } => {
                 self.judge(docket, dispute, me, (round, seed, reveal_until)).await
             }

@@ -9,6 +9,9 @@ use url::Url;
 /// Largest answer. The largest there is, a lease, has 16 KiB of request in hex.
 const MAX_ANSWER: usize = 256 * 1024;
 
+/// Largest trace to be checked, as coordinators take them.
+const MAX_TRACE: usize = 256 * 1024 * 1024;
+
 /// For all calls but those below.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -19,7 +22,7 @@ const CLAIM_TIMEOUT: Duration = Duration::from_secs(PARK_SECONDS + 10);
 const RESULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A trace may have many megabytes.
-const UPLOAD_TIMEOUT: Duration = Duration::from_secs(300);
+const TRACE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Why a call to a coordinator came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +94,13 @@ impl Client {
 
     pub(super) async fn get(&self, path: &[&str], token: Option<&str>) -> Result<Vec<u8>, LinkError> {
         let request = self.http.request(Method::GET, self.url(path)?);
-        send(request, token).await
+        send(request, token, MAX_ANSWER).await
+    }
+
+    /// Gets a trace.
+    pub(super) async fn download(&self, path: &[&str], token: Option<&str>) -> Result<Vec<u8>, LinkError> {
+        let request = self.http.request(Method::GET, self.url(path)?).timeout(TRACE_TIMEOUT);
+        send(request, token, MAX_TRACE).await
     }
 
     /// Posts bytes as they are.
@@ -101,8 +110,8 @@ impl Client {
         token: Option<&str>,
         bytes: Vec<u8>,
     ) -> Result<Vec<u8>, LinkError> {
-        let request = self.http.request(Method::POST, self.url(path)?).timeout(UPLOAD_TIMEOUT);
-        send(request.header(CONTENT_TYPE, "application/octet-stream").body(bytes), token).await
+        let request = self.http.request(Method::POST, self.url(path)?).timeout(TRACE_TIMEOUT);
+        send(request.header(CONTENT_TYPE, "application/octet-stream").body(bytes), token, MAX_ANSWER).await
     }
 
     /// Posts `body`; the answer's bytes are empty for a 204.
@@ -117,7 +126,7 @@ impl Client {
             Some(&"result") => RESULT_TIMEOUT,
             _ => TIMEOUT,
         };
-        send(self.http.request(Method::POST, self.url(path)?).timeout(timeout).json(body), token).await
+        send(self.http.request(Method::POST, self.url(path)?).timeout(timeout).json(body), token, MAX_ANSWER).await
     }
 
     /// The segments are escaped: a lease's id is the coordinator's to choose, the path is not.
@@ -133,11 +142,11 @@ impl Client {
     }
 }
 
-async fn send(mut request: RequestBuilder, token: Option<&str>) -> Result<Vec<u8>, LinkError> {
+async fn send(mut request: RequestBuilder, token: Option<&str>, most: usize) -> Result<Vec<u8>, LinkError> {
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
-    accepted(request.send().await.map_err(unreachable)?).await
+    accepted(request.send().await.map_err(unreachable)?, most).await
 }
 
 /// Reads JSON.
@@ -146,17 +155,17 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, LinkError> {
 }
 
 /// The body of a successful answer.
-async fn accepted(response: Response) -> Result<Vec<u8>, LinkError> {
+async fn accepted(response: Response, most: usize) -> Result<Vec<u8>, LinkError> {
     let status = response.status();
-    let body = bounded(response).await;
+    let body = bounded(response, most).await;
     if status.is_success() { body } else { Err(refused(status, &body.unwrap_or_default())) }
 }
 
-async fn bounded(mut response: Response) -> Result<Vec<u8>, LinkError> {
+async fn bounded(mut response: Response, most: usize) -> Result<Vec<u8>, LinkError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        if body.len() + chunk.len() > MAX_ANSWER {
-            return Err(LinkError::Malformed(format!("more than {MAX_ANSWER} bytes")));
+        if body.len() + chunk.len() > most {
+            return Err(LinkError::Malformed(format!("more than {most} bytes")));
         }
         body.extend_from_slice(&chunk);
     }

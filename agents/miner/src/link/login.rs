@@ -13,8 +13,8 @@ use cuckoo_protocol::{
     contracts::{Login, Voucher},
     deployment::Deployment,
     link::{
-        Capability, ClaimAnswer, ClaimRequest, Decline, LeaseEvent, LoginAnswer, LoginRequest, Nonce, ResultAnswer,
-        ResultSubmission,
+        Capability, CheckAnswer, ClaimAnswer, ClaimRequest, Decline, LeaseEvent, LoginAnswer, LoginRequest, Nonce,
+        ResultAnswer, ResultSubmission,
     },
     message::{Domain, SignatureError, Signed},
 };
@@ -258,6 +258,40 @@ impl Link {
     pub async fn open_trace(&self, lease: &str, packed: Vec<u8>) -> Result<ResultAnswer, LinkError> {
         let token = self.token().await?;
         parse(&self.watch(&token, self.client.upload(&["leases", lease, "trace"], Some(&token), packed).await).await?)
+    }
+
+    /// Asks for a check of another miner's work; a voucher in the answer is not checked yet.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub async fn ask_for_check(&self) -> Result<CheckAnswer, LinkError> {
+        parse(&self.post(&["checks"], &ClaimRequest::default()).await?)
+    }
+
+    /// The packed states of a check.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub async fn check_states(&self, check: &str) -> Result<Vec<u8>, LinkError> {
+        let token = self.token().await?;
+        self.watch(&token, self.client.download(&["checks", check], Some(&token)).await).await
+    }
+
+    /// Hands over what the states of a check lead to.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub async fn answer_check(&self, check: &str, packed: Vec<u8>) -> Result<(), LinkError> {
+        let token = self.token().await?;
+        self.watch(&token, self.client.upload(&["checks", check], Some(&token), packed).await).await.map(drop)
+    }
+
+    /// Gives a check back.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub async fn decline_check(&self, check: &str, reason: String) -> Result<(), LinkError> {
+        self.post(&["checks", check, "decline"], &Decline { reason }).await.map(drop)
     }
 
     async fn post(&self, path: &[&str], body: &impl Serialize) -> Result<Vec<u8>, LinkError> {

@@ -1,5 +1,6 @@
 //! Working for one coordinator: log in, submit what is pending, claim, work, submit, again.
 
+mod check;
 mod pay;
 mod work;
 
@@ -80,7 +81,7 @@ impl Session {
     /// Works in `loops` claims at once until `stop`, then finishes the leases in work and submits them.
     pub async fn run(&self, loops: u32, stop: &CancellationToken) {
         let working = futures::future::join_all((0..loops).map(|_| self.work(stop)));
-        tokio::join!(working, self.await_audits(stop));
+        tokio::join!(working, self.await_audits(stop), self.make_checks(stop));
         match tokio::time::timeout(LAST_SUBMISSION, self.submit_pending()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => warn!(coordinator = %self.name(), "results are left for the next start: {error}"),
