@@ -287,7 +287,7 @@ async fn forged_is_convicted_and_honest_acquitted_by_agents_alone() {
     let honest = stage.deliver(&mut model, "an honest picture", |_| {});
     let forged = stage.deliver(&mut model, "a forged picture", |states| forge(&mut states[2]));
     for delivery in [&honest, &forged] {
-        accused.workshop.store.keep(&delivery.pending, delivery.states.clone()).await.unwrap();
+        accused.workshop.store.keep(&delivery.pending, delivery.states.clone(), Vec::new()).await.unwrap();
     }
     let mut false_tile = honest.tiles.clone();
     false_tile[0][0] ^= 0xff;

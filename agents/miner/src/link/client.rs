@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::{error::Error, time::Duration};
 use url::Url;
 
-/// Largest answer. The largest there is, a lease, has 16 KiB of request in hex.
+/// Largest answer but for input pictures. The largest there is, a lease, has 16 KiB of request in hex.
 const MAX_ANSWER: usize = 256 * 1024;
 
 /// For all calls but those below.
@@ -15,8 +15,8 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// A claim is parked; the margin is for slow networks.
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(PARK_SECONDS + 10);
 
-/// A result carries a picture.
-const RESULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// A result carries a picture, a lease may come with one.
+const PICTURE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A trace may have many megabytes.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(300);
@@ -91,7 +91,13 @@ impl Client {
 
     pub(super) async fn get(&self, path: &[&str], token: Option<&str>) -> Result<Vec<u8>, LinkError> {
         let request = self.http.request(Method::GET, self.url(path)?);
-        send(request, token).await
+        send(request, token, MAX_ANSWER).await
+    }
+
+    /// Gets at most `limit` bytes as they are.
+    pub(super) async fn download(&self, path: &[&str], token: &str, limit: usize) -> Result<Vec<u8>, LinkError> {
+        let request = self.http.request(Method::GET, self.url(path)?).timeout(PICTURE_TIMEOUT);
+        send(request, Some(token), limit).await
     }
 
     /// Posts bytes as they are.
@@ -102,7 +108,7 @@ impl Client {
         bytes: Vec<u8>,
     ) -> Result<Vec<u8>, LinkError> {
         let request = self.http.request(Method::POST, self.url(path)?).timeout(UPLOAD_TIMEOUT);
-        send(request.header(CONTENT_TYPE, "application/octet-stream").body(bytes), token).await
+        send(request.header(CONTENT_TYPE, "application/octet-stream").body(bytes), token, MAX_ANSWER).await
     }
 
     /// Posts `body`; the answer's bytes are empty for a 204.
@@ -114,10 +120,10 @@ impl Client {
     ) -> Result<Vec<u8>, LinkError> {
         let timeout = match path.last() {
             Some(&"claim") => CLAIM_TIMEOUT,
-            Some(&"result") => RESULT_TIMEOUT,
+            Some(&"result") => PICTURE_TIMEOUT,
             _ => TIMEOUT,
         };
-        send(self.http.request(Method::POST, self.url(path)?).timeout(timeout).json(body), token).await
+        send(self.http.request(Method::POST, self.url(path)?).timeout(timeout).json(body), token, MAX_ANSWER).await
     }
 
     /// The segments are escaped: a lease's id is the coordinator's to choose, the path is not.
@@ -133,11 +139,11 @@ impl Client {
     }
 }
 
-async fn send(mut request: RequestBuilder, token: Option<&str>) -> Result<Vec<u8>, LinkError> {
+async fn send(mut request: RequestBuilder, token: Option<&str>, limit: usize) -> Result<Vec<u8>, LinkError> {
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
-    accepted(request.send().await.map_err(unreachable)?).await
+    accepted(request.send().await.map_err(unreachable)?, limit).await
 }
 
 /// Reads JSON.
@@ -146,17 +152,17 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, LinkError> {
 }
 
 /// The body of a successful answer.
-async fn accepted(response: Response) -> Result<Vec<u8>, LinkError> {
+async fn accepted(response: Response, limit: usize) -> Result<Vec<u8>, LinkError> {
     let status = response.status();
-    let body = bounded(response).await;
+    let body = bounded(response, if status.is_success() { limit } else { MAX_ANSWER }).await;
     if status.is_success() { body } else { Err(refused(status, &body.unwrap_or_default())) }
 }
 
-async fn bounded(mut response: Response) -> Result<Vec<u8>, LinkError> {
+async fn bounded(mut response: Response, limit: usize) -> Result<Vec<u8>, LinkError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        if body.len() + chunk.len() > MAX_ANSWER {
-            return Err(LinkError::Malformed(format!("more than {MAX_ANSWER} bytes")));
+        if body.len() + chunk.len() > limit {
+            return Err(LinkError::Malformed(format!("more than {limit} bytes")));
         }
         body.extend_from_slice(&chunk);
     }

@@ -218,6 +218,15 @@ impl Link {
         parse(&self.post(&["claim"], &ClaimRequest::default()).await?)
     }
 
+    /// The input pictures that a lease's request comes with, at most `limit` bytes; they are not checked yet.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub async fn blob(&self, lease: &str, limit: usize) -> Result<Vec<u8>, LinkError> {
+        let token = self.token().await?;
+        self.watch(&token, self.client.download(&["leases", lease, "blob"], &token, limit).await).await
+    }
+
     /// Says how far a lease's work has come.
     ///
     /// # Errors
