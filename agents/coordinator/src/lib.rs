@@ -22,6 +22,7 @@ pub mod dispatch;
 pub mod draw;
 pub mod error;
 pub mod funding;
+mod input;
 pub mod link;
 mod output;
 pub mod run;

@@ -28,7 +28,7 @@ fn draw(model: &mut Model, body: &ImageBody) -> Generation {
 /// What a miner hands over that claims `generation` to be the answer to `body`.
 fn claim(body: &ImageBody, generation: &Generation) -> Evidence {
     let states = generation.states.iter().map(State::to_bytes).collect();
-    Evidence { body: body.clone().into(), states, output: generation.output.clone() }
+    Evidence { body: body.clone().into(), blob: Vec::new(), states, output: generation.output.clone() }
 }
 
 fn found(model: &mut Model, evidence: &Evidence) -> Finding {

@@ -5,7 +5,10 @@ use alloy::primitives::{Address, B256, U256};
 use anyhow::{Context, Result, bail, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use cuckoo_protocol::receipt::Receipt;
-use reqwest::{Method, StatusCode};
+use reqwest::{
+    Method, StatusCode,
+    multipart::{Form, Part},
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -106,6 +109,15 @@ struct Images {
     cuckoo: Receipt,
 }
 
+impl Images {
+    /// The one picture that there should be.
+    fn only(self) -> Result<Picture> {
+        let [image] = self.data.as_slice() else { bail!("{} pictures came, not one", self.data.len()) };
+        let png = BASE64_STANDARD.decode(&image.b64_json).context("b64_json is no base64")?;
+        Ok(Picture { png, receipt: self.cuckoo })
+    }
+}
+
 #[derive(Deserialize)]
 struct Embeddings {
     object: String,
@@ -160,10 +172,29 @@ impl App {
     /// A [`Refusal`], or if the answer is not what it should be.
     pub async fn generate(&self, request: &Value) -> Result<Picture> {
         let path = "/v1/images/generations";
-        let images: Images = self.json(Method::POST, path, Some(request)).await?;
-        let [image] = images.data.as_slice() else { bail!("{} pictures came, not one", images.data.len()) };
-        let png = BASE64_STANDARD.decode(&image.b64_json).context("b64_json is no base64")?;
-        Ok(Picture { png, receipt: images.cuckoo })
+        self.json::<Images>(Method::POST, path, Some(request)).await?.only()
+    }
+
+    /// Has a picture made of pictures, PNG files in order: `POST /v1/images/edits`.
+    ///
+    /// # Errors
+    /// As [`Self::generate`].
+    pub async fn edit(&self, pictures: &[Vec<u8>], fields: &[(&'static str, String)]) -> Result<Picture> {
+        let mut form = Form::new();
+        for (name, value) in fields {
+            form = form.text(*name, value.clone());
+        }
+        for (at, picture) in pictures.iter().enumerate() {
+            let name = if pictures.len() == 1 { "image" } else { "image[]" };
+            form = form.part(name, Part::bytes(picture.clone()).file_name(format!("{at}.png")));
+        }
+        let url = format!("{}/v1/images/edits", self.url);
+        let answer = self.client.post(url).bearer_auth(&self.api_key).multipart(form).send().await?;
+        let (status, bytes) = (answer.status(), answer.bytes().await?);
+        if !status.is_success() {
+            return Err(Refusal::read(status, &bytes));
+        }
+        serde_json::from_slice::<Images>(&bytes).context("the answer is not what it should be")?.only()
     }
 
     /// Embeds texts: `POST /v1/embeddings`.

@@ -23,6 +23,7 @@ pub mod receipt;
 pub mod refusal;
 pub mod rogue;
 pub mod site;
+pub mod stock;
 pub mod tally;
 pub mod testimony;
 pub mod toolchain;

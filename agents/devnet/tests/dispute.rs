@@ -11,7 +11,7 @@ use alloy::{
 };
 use anyhow::{Context, Result, ensure};
 use cuckoo_devnet::{
-    account, anvil::Anvil, app::prompt, network::Network, plan::Plan, site::Site, toolchain::Toolchain, until,
+    account, anvil::Anvil, app::prompt, network::Network, plan::Plan, site::Site, stock, toolchain::Toolchain, until,
 };
 use cuckoo_protocol::{
     contracts::{
@@ -22,6 +22,7 @@ use cuckoo_protocol::{
     dispute::no_tile,
     manifest::Manifest,
     receipt::Receipt,
+    request::Request,
 };
 use serde_json::json;
 use std::{fs, time::Duration};
@@ -44,7 +45,7 @@ async fn accused_and_jurors_need_no_human_and_survive_kill_9() -> Result<()> {
     let accused = picture.receipt.offer.message.miner;
     let at = network.crew.miners.iter().position(|miner| miner.address() == accused).context("a stranger's picture")?;
     network.miners[at].kill();
-    let id = accuse(&network, &picture.receipt).await?;
+    let id = accuse(&network, &picture.receipt, 1).await?;
     network.miners[at] = network.site.start_miner(&network.crew.miners[at])?;
 
     // Both other miners commit; they are killed before they can reveal.
@@ -75,6 +76,38 @@ async fn accused_and_jurors_need_no_human_and_survive_kill_9() -> Result<()> {
     })
     .await?;
     network.wait_live().await?;
+    network.stop().await
+}
+
+#[tokio::test]
+async fn an_accused_opens_the_picture_that_its_request_came_with() -> Result<()> {
+    let toolchain = Toolchain::find()?;
+    let model = stock::painter(&toolchain, "dispute-input")?.to_string_lossy().into_owned();
+    let plan = Plan { model, ..Plan::private(&toolchain, "dispute-input")? };
+    let lock = plan.prepare(&toolchain)?;
+    let anvil = Anvil::start(&toolchain, &plan.folder, plan.rpc_port).await?;
+    let site = Site::deploy(plan, toolchain, anvil, lock).await?;
+    let crew = site.enrol().await?;
+    govern(&site).await?;
+    let network = Network::start(site, crew).await?;
+
+    let picture = network.app.edit(&[stock::picture(7)?], &[("prompt", "a red apple".to_owned())]).await?;
+    let request = Request::decode(&picture.receipt.request)?;
+    ensure!(!request.blob_root.is_zero());
+    // That the first state does not follow from the picture: both are opened, in two chunks each, and the jurors compare.
+    let id = accuse(&network, &picture.receipt, 0).await?;
+    let (provider, deployment) = (network.site.anvil.provider(), network.site.deployment.clone());
+    let contract = IDisputes::new(deployment.contracts.disputes, &provider);
+    until("the dispute to end", PATIENCE, async || {
+        let phase = contract.dispute(id).call().await?.phase;
+        Ok(matches!(phase, Phase::Convicted | Phase::Acquitted | Phase::Drawn).then_some(()))
+    })
+    .await
+    .map_err(|error| error.context(network.miners.iter().map(|miner| miner.tail()).collect::<Vec<_>>().join("\n\n")))?;
+    let dispute = contract.dispute(id).call().await?;
+    ensure!(dispute.phase == Phase::Acquitted, "{dispute:?}");
+    let revealed = events::<IDisputes::Revealed>(&provider, &deployment, id).await?;
+    ensure!(revealed.len() == 2 && revealed.iter().all(|vote| vote.verdict == Verdict::Innocent), "{revealed:?}");
     network.stop().await
 }
 
@@ -115,8 +148,8 @@ async fn govern(site: &Site) -> Result<()> {
     rpc("anvil_mine", json!(["0x3"])).await.map(drop)
 }
 
-/// Accuses the first step of a result, with the treasury's CAI.
-async fn accuse(network: &Network, receipt: &Receipt) -> Result<B256> {
+/// Accuses a transition of a result, with the treasury's CAI.
+async fn accuse(network: &Network, receipt: &Receipt, transition: u32) -> Result<B256> {
     let (site, contracts) = (&network.site, network.site.deployment.contracts);
     let provider = ProviderBuilder::new()
         .wallet(EthereumWallet::from(account::signer(account::TREASURY)?))
@@ -139,7 +172,7 @@ async fn accuse(network: &Network, receipt: &Receipt) -> Result<B256> {
         receipt.offer.signature_bytes().into(),
         receipt.result.signature_bytes().into(),
         receipt.request.clone(),
-        U256::ONE,
+        U256::from(transition),
         no_tile(),
     );
     let mined = challenge.send().await?.get_receipt().await?;

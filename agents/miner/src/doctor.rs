@@ -112,7 +112,8 @@ fn try_one(package: &Package, device: &Device) -> Result<(Tried, Vec<u8>)> {
     let mut model = Model::load(package, device)?;
     let load_seconds = started.elapsed().as_secs_f64();
     let body = package.manifest().default_body(TEXT.to_owned());
-    let mut works = slots::work(&mut model, std::slice::from_ref(&body), &mut |_, _, _| ControlFlow::Continue(()));
+    let black = vec![0; body.blob_bytes()];
+    let mut works = slots::work(&mut model, &[(body.clone(), black)], &mut |_, _, _| ControlFlow::Continue(()));
     let work = works.pop().context("nothing came of it")??;
     let seconds = work.elapsed.as_secs_f64();
     let units = f64::from(body.work()) / 1e6;

@@ -7,6 +7,7 @@ use cuckoo_protocol::{
     manifest::{BodyError, Manifest},
     message::{Domain, SignatureError},
     request::{self, Request, RequestError},
+    trace::blob_root,
 };
 use std::collections::BTreeMap;
 
@@ -42,9 +43,9 @@ pub enum Refusal {
     /// Offer and request name different models.
     #[error("the request is for model {0}, not for the offer's")]
     RequestModel(B256),
-    /// Leases do not carry input pictures.
-    #[error("the request has input pictures, which no lease carries")]
-    Blobs,
+    /// The input pictures did not come, or are others.
+    #[error("the input pictures are not to be had: {0}")]
+    Blob(String),
     /// The model cannot do it.
     #[error(transparent)]
     Body(#[from] BodyError),
@@ -71,11 +72,38 @@ impl Refusal {
             Self::Expired { .. } => "expired",
             Self::Model(_) | Self::RequestModel(_) => "model",
             Self::RequestHash => "request_hash",
-            Self::Request(_) | Self::Blobs => "request",
+            Self::Request(_) => "request",
+            Self::Blob(_) => "blob",
             Self::Body(_) => "limits",
             Self::Price { .. } => "price",
             Self::Busy => "busy",
         }
+    }
+}
+
+/// What a lease asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Of the model; it can do it.
+    pub body: Body,
+    /// What the request commits to its input pictures with; zero if there are none.
+    pub blob_root: B256,
+}
+
+impl Ask {
+    /// Whether `blob` is what the request commits to.
+    ///
+    /// # Errors
+    /// [`Refusal::Blob`].
+    pub fn expect(&self, blob: &[u8]) -> Result<(), Refusal> {
+        if blob_root(blob) != self.blob_root {
+            return Err(Refusal::Blob("what came is not what the request commits to".to_owned()));
+        }
+        if blob.len() != self.body.blob_bytes() {
+            let (found, wanted) = (blob.len(), self.body.blob_bytes());
+            return Err(Refusal::Blob(format!("they have {found} bytes, the request is about {wanted}")));
+        }
+        Ok(())
     }
 }
 
@@ -98,11 +126,11 @@ pub struct Terms<'a> {
 }
 
 impl Terms<'_> {
-    /// What to do, if the lease is one to work on. Cheap checks come before the signature's recovery.
+    /// What to do, if the lease is one to work on; its input pictures are still to be fetched and checked. Cheap checks come before the signature's recovery.
     ///
     /// # Errors
     /// The first [`Refusal`].
-    pub fn check(&self, lease: &Lease) -> Result<Body, Refusal> {
+    pub fn check(&self, lease: &Lease) -> Result<Ask, Refusal> {
         let offer = &lease.offer.message;
         if offer.coordinator != self.coordinator {
             return Err(Refusal::Coordinator(offer.coordinator));
@@ -121,9 +149,6 @@ impl Terms<'_> {
         if request.model_id != offer.modelId {
             return Err(Refusal::RequestModel(request.model_id));
         }
-        if !request.blob_root.is_zero() {
-            return Err(Refusal::Blobs);
-        }
         let body = request.body()?;
         manifest.check(&body)?;
         let least = manifest.price(&body, self.least_price);
@@ -131,7 +156,7 @@ impl Terms<'_> {
             return Err(Refusal::Price { price: offer.price, least });
         }
         lease.offer.verify(self.domain, self.coordinator_node)?;
-        Ok(body)
+        Ok(Ask { body, blob_root: request.blob_root })
     }
 }
 
@@ -141,7 +166,7 @@ mod tests {
     use alloy::signers::local::PrivateKeySigner;
     use cuckoo_protocol::{
         amount::parse_cai,
-        body::{EmbeddingBody, ImageBody},
+        body::{EmbeddingBody, ImageBody, StyleBody},
         contracts::Offer,
     };
 
@@ -212,8 +237,21 @@ mod tests {
     #[test]
     fn an_honest_lease_at_the_least_price_is_taken() {
         let world = World::new();
-        let body = world.terms().check(&world.lease(&world.request(), |_| {})).unwrap();
-        assert_eq!(body, world.body());
+        let ask = world.terms().check(&world.lease(&world.request(), |_| {})).unwrap();
+        assert_eq!(ask, Ask { body: world.body(), blob_root: B256::ZERO });
+        ask.expect(&[]).unwrap();
+    }
+
+    #[test]
+    fn only_the_input_pictures_that_the_request_commits_to_are_worked_on() {
+        let body: Body = StyleBody { width: 2, height: 1, style_width: 1, style_height: 1 }.into();
+        let ask = |blob: &[u8]| Ask { body: body.clone(), blob_root: blob_root(blob) };
+        ask(&[7; 9]).expect(&[7; 9]).unwrap();
+        let others = [7, 7, 7, 7, 7, 7, 7, 7, 8];
+        for (committed, came) in [(&[7; 9][..], &others[..]), (&[7; 9], &[]), (&[7; 9], &[7; 8]), (&[7; 8], &[7; 8])] {
+            let refusal = ask(committed).expect(came).unwrap_err();
+            assert!(matches!(refusal, Refusal::Blob(_)), "{refusal}");
+        }
     }
 
     #[test]
@@ -263,7 +301,7 @@ mod tests {
         let world = World::new();
         let refusal = |request: &Request| world.terms().check(&world.lease(request, |_| {})).unwrap_err();
         let with_picture = Request { blob_root: B256::repeat_byte(1), ..world.request() };
-        assert!(matches!(refusal(&with_picture), Refusal::Blobs));
+        assert!(matches!(refusal(&with_picture), Refusal::Request(_)), "a body without a strength needs no picture");
         let wrong_states = Request { states: 1, ..world.request() };
         assert!(matches!(refusal(&wrong_states), Refusal::Request(_)));
         let mut spaced = world.request();

@@ -5,7 +5,7 @@ use cuckoo_inference::{Device, Generation, InferenceError, Model, Package, State
 use cuckoo_protocol::{body::Body, trace::trace_root};
 use std::{
     collections::BTreeMap,
-    iter,
+    iter, mem,
     ops::ControlFlow,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
@@ -20,6 +20,8 @@ pub struct Job {
     pub model_id: B256,
     /// What it is asked for.
     pub body: Body,
+    /// The input pictures that it comes with; empty if it has none.
+    pub blob: Vec<u8>,
     /// Steps done so far.
     pub progress: watch::Sender<u32>,
     /// Ends the work after the step that runs.
@@ -173,20 +175,21 @@ fn serve(mut models: BTreeMap<B256, Model>, queue: &mpsc::Receiver<Job>, batch: 
     while let Ok(first) = queue.recv() {
         let mut at_hand: Vec<Job> = iter::once(first).chain(queue.try_iter()).collect();
         while !at_hand.is_empty() {
-            let jobs = next(&mut at_hand, batch);
+            let mut jobs = next(&mut at_hand, batch);
             let Some(model) = jobs.first().and_then(|job| models.get_mut(&job.model_id)) else {
                 for Job { model_id, reply, .. } in jobs {
                     let _ = reply.send(Err(WorkError::Failed(format!("model {model_id} is not loaded"))));
                 }
                 continue;
             };
-            let bodies: Vec<Body> = jobs.iter().map(|job| job.body.clone()).collect();
+            let asks: Vec<(Body, Vec<u8>)> =
+                jobs.iter_mut().map(|job| (job.body.clone(), mem::take(&mut job.blob))).collect();
             let mut report = |at: usize, done, _| {
                 let Some(job) = jobs.get(at) else { return ControlFlow::Continue(()) };
                 job.progress.send_replace(done);
                 if job.cancelled.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
-            let results = work(model, &bodies, &mut report);
+            let results = work(model, &asks, &mut report);
             for (job, result) in jobs.into_iter().zip(results) {
                 // Nobody may be waiting any more; then the result goes nowhere.
                 let _ = job.reply.send(result);
@@ -212,14 +215,14 @@ fn next(at_hand: &mut Vec<Job>, batch: u32) -> Vec<Job> {
     taken
 }
 
-/// Runs requests, as one batch if they are alike, and commits to what came out of each. `progress` is called with the request, the
-/// steps done, and all its steps.
+/// Runs requests with their input pictures, several as one batch if they are alike (none that has a picture is), and commits to what came
+/// out of each. `progress` is called with the request, the steps done, and all its steps.
 ///
 /// # Errors
 /// [`WorkError`], never [`WorkError::Dead`].
 pub fn work(
     model: &mut Model,
-    bodies: &[Body],
+    asks: &[(Body, Vec<u8>)],
     progress: &mut dyn FnMut(usize, u32, u32) -> ControlFlow<()>,
 ) -> Vec<Result<Work, WorkError>> {
     let started = std::time::Instant::now();
@@ -229,7 +232,14 @@ pub fn work(
         error => WorkError::Failed(error.to_string()),
     };
     let commit = |generation: Result<_, _>| commit(&generation.map_err(failed)?, started).map_err(WorkError::Failed);
-    model.generate_batch(bodies, progress).into_iter().map(commit).collect()
+    let generations = match asks {
+        [(body, blob)] => vec![model.generate(body, blob, &mut |done, steps| progress(0, done, steps))],
+        _ => {
+            let bodies: Vec<Body> = asks.iter().map(|(body, _)| body.clone()).collect();
+            model.generate_batch(&bodies, progress)
+        }
+    };
+    generations.into_iter().map(commit).collect()
 }
 
 fn commit(generation: &Generation, started: std::time::Instant) -> Result<Work, String> {
@@ -254,6 +264,7 @@ mod tests {
         Job {
             model_id: manifest.model_id(),
             body: body.into(),
+            blob: Vec::new(),
             progress: watch::channel(0).0,
             cancelled: CancellationToken::new(),
             reply: oneshot::channel().0,

@@ -295,7 +295,7 @@ async fn forged_is_convicted_and_honest_acquitted_by_agents_alone() {
     let honest = stage.deliver(&mut model, "an honest picture", |_| {});
     let forged = stage.deliver(&mut model, "a forged picture", |states| forge(&mut states[2]));
     for delivery in [&honest, &forged] {
-        accused.workshop.store.keep(&delivery.pending, delivery.states.clone()).await.unwrap();
+        accused.workshop.store.keep(&delivery.pending, delivery.states.clone(), Vec::new()).await.unwrap();
     }
     let mut false_tile = honest.tiles.clone();
     false_tile[0][0] ^= 0xff;
@@ -366,7 +366,7 @@ async fn where_drand_draws_juries_the_agents_bring_its_beacons() {
     let accused = stage.start(&stage.accused).await;
     let _jurors = stage.start_jurors().await;
     let delivery = stage.deliver(&mut model, "a forged picture", |states| forge(&mut states[2]));
-    accused.workshop.store.keep(&delivery.pending, delivery.states.clone()).await.unwrap();
+    accused.workshop.store.keep(&delivery.pending, delivery.states.clone(), vec![]).await.unwrap();
     let id = stage.challenge(&delivery, 2, no_tile()).await;
     let (end, docket) = stage.end(id).await;
     assert_eq!((end.outcome, end.fault), (Outcome::Convicted, Fault::Transition), "{docket:?}");

@@ -279,6 +279,27 @@ async fn leases_that_cannot_be_worked_on_are_declined_with_the_reason() {
 }
 
 #[tokio::test]
+async fn only_the_pictures_that_a_request_commits_to_are_worked_on() {
+    let (fake, dir) = (Fake::start().await, dir());
+    let right = vec![7; manifest().body_with_picture(String::new()).unwrap().blob_bytes()];
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
+    let mut others = right.clone();
+    others[5] = 8;
+    for (declined, wrong) in [others, right[1..].to_vec(), vec![], vec![7; right.len() + 1]].into_iter().enumerate() {
+        fake.get().blob = wrong;
+        fake.offer_with_picture(&format!("wrong-{declined}"), 5, &right);
+        fake.until("declines", |fake| fake.declined.len() > declined).await;
+        assert!(fake.get().declined[declined].1.contains("input pictures"), "{:?}", fake.get().declined);
+    }
+    fake.get().blob = right.clone();
+    fake.offer_with_picture("right", 5, &right);
+    agent.earns(&fake, 5).await;
+    let offer_hash = fake.get().results[0].1.result.message.offerHash;
+    assert_eq!(agent.workshop.store.input(offer_hash).await.unwrap(), right, "kept for disputes");
+    agent.stop().await;
+}
+
+#[tokio::test]
 async fn what_the_memory_does_not_hold_is_given_back_with_the_size_that_would_and_work_goes_on() {
     let (fake, dir) = (Fake::start().await, dir());
     fake.offer("a", 5);

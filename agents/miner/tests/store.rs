@@ -65,7 +65,7 @@ impl World {
 
     async fn keep(&self, store: &Store, number: u8, price: u64) -> B256 {
         let pending = self.pending(number, price, 100);
-        store.keep(&pending, vec![vec![number; 40]; 3]).await.unwrap();
+        store.keep(&pending, vec![vec![number; 40]; 3], Vec::new()).await.unwrap();
         pending.offer_hash()
     }
 }
@@ -168,17 +168,22 @@ async fn traces_go_when_nobody_may_ask_for_them_any_more() {
     let store = world.open().await;
     let old = world.keep(&store, 1, 5).await;
     let recent = world.pending(2, 5, 200);
-    store.keep(&recent, vec![vec![2; 40]; 3]).await.unwrap();
-    let both = store.trace_bytes().await.unwrap();
-    assert_eq!(both, 2 * (8 + 3 * 48));
+    store.keep(&recent, vec![vec![2; 40]; 3], vec![7; 30]).await.unwrap();
+    let trace = 8 + 3 * 48;
+    assert_eq!(store.trace_bytes().await.unwrap(), 2 * trace + 30);
+    assert!(store.input(old).await.unwrap().is_empty());
+    assert_eq!(store.input(recent.offer_hash()).await.unwrap(), [7; 30]);
 
     assert_eq!(store.prune(100).await.unwrap(), 0, "kept up to the last second");
     assert_eq!(store.prune(101).await.unwrap(), 1);
     assert_eq!(store.trace(old).await.unwrap(), None);
     assert!(store.trace(recent.offer_hash()).await.unwrap().is_some());
-    assert_eq!(store.trace_bytes().await.unwrap(), both / 2);
+    assert_eq!(store.trace_bytes().await.unwrap(), trace + 30);
+    assert_eq!(store.input(recent.offer_hash()).await.unwrap(), [7; 30], "it belongs to a trace that is kept");
     let left = store.pending(PAYER, PAYEE).await.unwrap();
     assert_eq!(left.len(), 1, "a result that old is not submitted any more");
+    assert_eq!(store.prune(201).await.unwrap(), 1);
+    assert!(store.input(recent.offer_hash()).await.unwrap().is_empty(), "input pictures go with their trace");
 }
 
 #[tokio::test]

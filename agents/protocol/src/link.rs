@@ -6,6 +6,7 @@
 //! | `GET /link/v1/nonce` | | [`Nonce`] |
 //! | `POST /link/v1/login` | [`LoginRequest`] | [`LoginAnswer`] |
 //! | `POST /link/v1/claim` | [`ClaimRequest`] | [`ClaimAnswer`], after at most [`PARK_SECONDS`] |
+//! | `GET /link/v1/leases/{id}/blob` | | the request's input pictures, as bytes; the request's `blobRoot` commits to them |
 //! | `POST /link/v1/leases/{id}/events` | [`LeaseEvent`] | 204, or 410 when the lease is over |
 //! | `POST /link/v1/leases/{id}/result` | [`ResultSubmission`] | [`ResultAnswer`] |
 //! | `POST /link/v1/leases/{id}/trace` | [`crate::trace::pack`] of all states, as bytes | [`ResultAnswer`] |

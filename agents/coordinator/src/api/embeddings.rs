@@ -84,7 +84,7 @@ impl EmbeddingRequest {
         let body = body.into();
         offered.manifest.check(&body).map_err(refused)?;
         let disputable = self.disputable.unwrap_or(true);
-        Ok(Wish { offered, body, disputable, sent: serde_json::to_vec(self).unwrap_or_default() })
+        Ok(Wish { offered, body, blob: Vec::new(), disputable, sent: serde_json::to_vec(self).unwrap_or_default() })
     }
 
     /// Whether vectors are wanted as anything but lists of numbers.

@@ -3,6 +3,7 @@
 //! | Call | Does |
 //! |---|---|
 //! | `POST /v1/images/generations` | a prompt in, a picture out, as OpenAI's clients call it |
+//! | `POST /v1/images/edits` | pictures and words in, a picture out, likewise |
 //! | `POST /v1/embeddings` | texts in, vectors out, likewise |
 //! | `POST /v1/tasks` | either without waiting: 202 and an id |
 //! | `GET /v1/tasks/{id}` | its status, and its output when done |
@@ -13,6 +14,7 @@
 //! | `GET /healthz`, `GET /readyz` | for operators' tools |
 
 mod challenges;
+mod edits;
 mod embeddings;
 mod images;
 mod network;
@@ -35,6 +37,8 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// The routes.
 pub fn router() -> Router<Arc<Coordinator>> {
+    let edits =
+        Router::new().route("/v1/images/edits", post(edits::edit)).layer(DefaultBodyLimit::max(edits::MAX_BYTES));
     Router::new()
         .route("/v1/images/generations", post(images::generate))
         .route("/v1/embeddings", post(embeddings::embed))
@@ -48,6 +52,7 @@ pub fn router() -> Router<Arc<Coordinator>> {
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(network::ready))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .merge(edits)
 }
 
 /// The app that calls: SHA-256 of its API key, or zero where none is asked for.

@@ -20,6 +20,8 @@ pub(super) struct Wish<'a> {
     pub(super) offered: &'a Offered,
     /// For what; the model can do it.
     pub(super) body: Body,
+    /// The input pictures that it comes with; empty if it needs none.
+    pub(super) blob: Vec<u8>,
     /// Whether the result may come before a jury.
     pub(super) disputable: bool,
     /// What the app sent: the same wish has the same.
@@ -45,7 +47,7 @@ pub(super) async fn submit(
     headers: &HeaderMap,
     wish: Wish<'_>,
 ) -> Result<String, ApiError> {
-    let Wish { offered, body, disputable, sent } = wish;
+    let Wish { offered, body, blob, disputable, sent } = wish;
     let (waiting, limit) = (coordinator.dispatch().queued(), coordinator.config.queue_limit);
     if waiting >= limit {
         let message =
@@ -54,9 +56,12 @@ pub(super) async fn submit(
     }
 
     let salt = B256::new(rand::random());
-    let bytes = Request::new(offered.model_id, salt, &body, &[], disputable)
-        .encode()
-        .map_err(|error| impossible(text_field(&body), error.to_string()))?;
+    let request = Request::new(offered.model_id, salt, &body, &blob, disputable);
+    let bytes = request.encode().map_err(|error| impossible(text_field(&body), error.to_string()))?;
+    if !blob.is_empty() {
+        // On disk before the row that names it.
+        coordinator.store.write_blob(request.blob_root, blob.into()).await?;
+    }
     let task = NewTask {
         id: uuid::Uuid::now_v7().to_string(),
         model: offered.manifest.name.clone(),

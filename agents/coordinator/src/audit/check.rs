@@ -12,6 +12,8 @@ use cuckoo_protocol::{
 pub struct Evidence {
     /// What was asked for.
     pub body: Body,
+    /// The input pictures that came with it; empty if there are none.
+    pub blob: Vec<u8>,
     /// Canonical bytes of s₀…s_N, which hash to the result's `traceRoot`.
     pub states: Vec<Vec<u8>>,
     /// The output, which hashes to the result's `outputHash`.
@@ -54,7 +56,7 @@ pub fn examine(model: &mut Model, evidence: &Evidence) -> Result<Option<Finding>
         return Ok(Some(Finding { transition: 0, tile: None, reason: "there are no states".to_owned() }));
     };
 
-    let mut transitions = vec![Transition::Init { blob: &[], after: first }];
+    let mut transitions = vec![Transition::Init { blob: &evidence.blob, after: first }];
     for (k, pair) in (0..steps).zip(states.windows(2)) {
         transitions.push(Transition::Step { k, before: &pair[0], after: &pair[1] });
     }

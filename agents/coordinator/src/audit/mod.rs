@@ -111,12 +111,13 @@ async fn evidence(coordinator: &Coordinator, audit: &AuditRecord) -> Result<(all
     let store = &coordinator.store;
     let lease = store.lease(&audit.lease, coordinator.operator).await?.context("an audit has no lease")?;
     let task = store.task(&lease.task).await?.context("a lease has no task")?;
-    let body = Request::decode(&task.request)?.body()?;
+    let request = Request::decode(&task.request)?;
+    let (body, blob) = (request.body()?, store.blob(request.blob_root).await?);
     let packed = tokio::fs::read(store.trace_path(&audit.lease)).await.context("the trace is gone")?;
     let states = unpack(&packed).context("the trace on disk is damaged")?;
     let file = tokio::fs::read(store.output_path(&audit.lease)).await.context("the output is gone")?;
     let output = output::read(&body, &file).map_err(anyhow::Error::msg)?;
-    Ok((task.model_id, Evidence { body, states, output }))
+    Ok((task.model_id, Evidence { body, blob, states, output }))
 }
 
 async fn pass(coordinator: &Coordinator, audit: &AuditRecord, state: AuditState) -> Result<()> {

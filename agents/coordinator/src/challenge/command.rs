@@ -3,7 +3,7 @@
 use super::{accusation, bring_beacon, bring_on};
 use crate::{
     audit::{Evidence, Finding, examine},
-    output,
+    input, output,
     store::ChallengeState,
 };
 use alloy::primitives::{Address, B256, U256};
@@ -16,7 +16,7 @@ use cuckoo_protocol::{
     contracts::{IDisputes, IRegistry},
     receipt::Receipt,
     request::{self, NON_DISPUTABLE, Request},
-    trace::{trace_root, unpack},
+    trace::{blob_root, trace_root, unpack},
 };
 use rand::RngExt;
 use serde_json::{Value, json};
@@ -51,6 +51,9 @@ pub struct Challenge {
     /// The output as a file: the picture's PNG, or the vectors' bytes
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// A picture that the request came with, as it was sent; with several, in the same order
+    #[arg(long, value_name = "FILE")]
+    input: Vec<PathBuf>,
     /// The miner's packed trace, if somebody has it: every step can be checked then
     #[arg(long, value_name = "FILE", requires_all = ["output", "model"])]
     trace: Option<PathBuf>,
@@ -156,6 +159,7 @@ impl Challenge {
         let package = Package::open(folder)?;
         ensure!(package.model_id() == request.model_id, "{} is not the receipt's model", folder.display());
         let mut model = Model::load(&package, &Device::Cpu { threads: 1 })?;
+        let blob = self.read_input(request)?;
         match (&self.trace, output) {
             (Some(file), Some(output)) => {
                 let states = unpack(&std::fs::read(file)?).context("--trace is no packed trace")?;
@@ -164,19 +168,33 @@ impl Challenge {
                     root == signed,
                     "the trace is not the one that the miner signed: its root is {root}, not {signed}"
                 );
-                let evidence = Evidence { body: body.clone(), states, output: output.clone() };
+                let evidence = Evidence { body: body.clone(), blob, states, output: output.clone() };
                 examine(&mut model, &evidence)?
                     .context("every transition is as it should be: there is nothing to challenge")
             }
-            _ => again(&mut model, body, receipt, output),
+            _ => again(&mut model, body, &blob, receipt, output),
         }
+    }
+
+    /// The input pictures' pixels; empty if there are none.
+    fn read_input(&self, request: &Request) -> Result<Vec<u8>> {
+        let mut blob = Vec::new();
+        for path in &self.input {
+            let file = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            blob.extend(input::read(&file).with_context(|| path.display().to_string())?.rgb);
+        }
+        ensure!(
+            blob_root(&blob) == request.blob_root,
+            "these are not the pictures that the request came with: name all with --input, as they were sent and in the same order"
+        );
+        Ok(blob)
     }
 }
 
 /// Without the trace: runs the whole request and compares the end. Honest machines end near each other; where a false one went astray only
 /// its trace tells, so it is asked for a transition that it cannot foresee.
-fn again(model: &mut Model, body: &Body, receipt: &Receipt, output: Option<&Output>) -> Result<Finding> {
-    let own: Generation = model.generate(body, &[], &mut |_, _| ControlFlow::Continue(()))?;
+fn again(model: &mut Model, body: &Body, blob: &[u8], receipt: &Receipt, output: Option<&Output>) -> Result<Finding> {
+    let own: Generation = model.generate(body, blob, &mut |_, _| ControlFlow::Continue(()))?;
     if own.trace_root() == receipt.result.message.traceRoot && own.output_hash()? == receipt.result.message.outputHash {
         bail!("the result is right to the last bit: there is nothing to challenge");
     }

@@ -51,6 +51,19 @@ pub(super) async fn claim(
     }))
 }
 
+pub(super) async fn blob(
+    State(coordinator): State<Arc<Coordinator>>,
+    Session(identity): Session,
+    Path(id): Path<String>,
+) -> Result<Vec<u8>, ApiError> {
+    let lease = own_lease(&coordinator, identity, &id).await?;
+    let task = coordinator.store.task(&lease.task).await?.ok_or_else(|| ApiError::not_found("task", &lease.task))?;
+    match Request::decode(&task.request) {
+        Ok(request) if !request.blob_root.is_zero() => Ok(coordinator.store.blob(request.blob_root).await?),
+        _ => Err(ApiError::not_found("input picture for the lease", &id)),
+    }
+}
+
 pub(super) async fn event(
     State(coordinator): State<Arc<Coordinator>>,
     Session(identity): Session,

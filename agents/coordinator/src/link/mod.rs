@@ -43,6 +43,7 @@ pub fn router() -> Router<Arc<Coordinator>> {
         .route("/link/v1/nonce", get(login::nonce))
         .route("/link/v1/login", post(login::login))
         .route("/link/v1/claim", post(lease::claim))
+        .route("/link/v1/leases/{id}/blob", get(lease::blob))
         .route("/link/v1/leases/{id}/events", post(lease::event))
         .route("/link/v1/leases/{id}/decline", post(lease::decline))
         .route("/link/v1/leases/{id}/pay", get(audit::pay))

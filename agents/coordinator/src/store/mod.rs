@@ -39,6 +39,14 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file beside the database that should be there.
+    #[error("cannot read {path}: {source}")]
+    Gone {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A row that this program did not write.
     #[error("the database holds a malformed {0}")]
     Malformed(&'static str),
@@ -51,6 +59,7 @@ pub struct Store {
     readers: SqlitePool,
     outputs: PathBuf,
     traces: PathBuf,
+    blobs: PathBuf,
 }
 
 impl Store {
@@ -59,8 +68,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
-        let (outputs, traces) = (folder.join("outputs"), folder.join("traces"));
-        for path in [&outputs, &traces] {
+        let [outputs, traces, blobs] = ["outputs", "traces", "blobs"].map(|name| folder.join(name));
+        for path in [&outputs, &traces, &blobs] {
             std::fs::create_dir_all(path).map_err(|source| StoreError::File { path: path.clone(), source })?;
         }
         let options = SqliteConnectOptions::new()
@@ -73,7 +82,7 @@ impl Store {
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         sqlx::raw_sql(include_str!("schema.sql")).execute(&writer).await?;
         let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
-        Ok(Self { writer, readers, outputs, traces })
+        Ok(Self { writer, readers, outputs, traces, blobs })
     }
 
     /// Key of the MACs of nonces and session tokens: made once, so that sessions survive a restart.
@@ -208,13 +217,39 @@ impl Store {
         let _ = tokio::fs::remove_file(self.trace_path(lease)).await;
     }
 
+    /// Puts the input pictures that hash to `root` on disk, whole or not at all. On return they survive a crash.
+    ///
+    /// # Errors
+    /// [`StoreError::File`].
+    pub async fn write_blob(&self, root: B256, blob: Bytes) -> Result<(), StoreError> {
+        self.write(self.blob_path(root), blob).await
+    }
+
+    /// The input pictures that hash to `root`; empty for zero, as of a request without any.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`] if they are not there any more.
+    pub async fn blob(&self, root: B256) -> Result<Vec<u8>, StoreError> {
+        if root.is_zero() {
+            return Ok(Vec::new());
+        }
+        let path = self.blob_path(root);
+        tokio::fs::read(&path).await.map_err(|source| StoreError::Gone { path, source })
+    }
+
+    fn blob_path(&self, root: B256) -> PathBuf {
+        self.blobs.join(format!("{root}.blob"))
+    }
+
     async fn write(&self, path: PathBuf, content: Bytes) -> Result<(), StoreError> {
         let (partial, target) = (path.with_extension(Uuid::now_v7().to_string()), path.clone());
         let written = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
             let mut file = std::fs::File::create(&partial)?;
             std::io::Write::write_all(&mut file, &content)?;
             file.sync_all()?;
-            std::fs::rename(&partial, &target)
+            std::fs::rename(&partial, &target)?;
+            // The name, too, has to survive a power cut.
+            target.parent().map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
         })
         .await
         .unwrap_or_else(|e| Err(std::io::Error::other(e)));

@@ -8,7 +8,7 @@ use cuckoo_inference::State;
 use cuckoo_protocol::{
     amount::format_cai,
     contracts::ILens,
-    dispute::{Part, open_state},
+    dispute::{Part, open_blob, open_state},
     request::Request,
     trace::trace_root,
 };
@@ -45,12 +45,12 @@ impl Duty {
             return Ok(Outcome::Aside);
         };
         for (part, bits) in missing {
-            let Part::State(k) = part else {
-                error!(dispute = %id, "CANNOT ANSWER: input pictures are not kept by this agent");
-                return Ok(Outcome::Aside);
+            let opened = match part {
+                Part::State(k) => open_state(&states, k),
+                Part::Blob => open_blob(&self.input(dispute).await),
             };
-            let Some(opened) = open_state(&states, k) else {
-                error!(dispute = %id, "CANNOT ANSWER: the trace has no state {k}");
+            let Some(opened) = opened else {
+                error!(dispute = %id, "CANNOT ANSWER: {part:?} is not there");
                 return Ok(Outcome::Aside);
             };
             let chunks = opened.chunks.len();
@@ -58,7 +58,7 @@ impl Duty {
             while !left.is_zero() {
                 self.court.answer(id, &opened, left).await?;
                 left = without_lowest(left, MAX_CHUNKS);
-                info!(dispute = %id, state = k, chunks, left = left.count_ones(), "opened");
+                info!(dispute = %id, ?part, chunks, left = left.count_ones(), "opened");
             }
         }
         metrics::dispute("answered");
@@ -76,16 +76,19 @@ impl Duty {
             Err(e) => warn!(dispute = %accusation.id, "the trace cannot be read: {e}"),
         }
         let body = match Request::decode(&accusation.request).and_then(|request| request.body()) {
-            Ok(body) if body.blob_bytes() == 0 => body,
-            Ok(_) => return Ok(None),
+            Ok(body) => body,
             Err(e) => {
                 warn!(dispute = %accusation.id, "the request cannot be computed again: {e}");
                 return Ok(None);
             }
         };
+        let blob = self.input(dispute).await;
+        if blob.len() != body.blob_bytes() {
+            return Ok(None);
+        }
         info!(dispute = %accusation.id, "computing the request again");
         let work = move |model: &mut cuckoo_inference::Model| {
-            let generation = model.generate(&body, &[], &mut |_, _| ControlFlow::Continue(()))?;
+            let generation = model.generate(&body, &blob, &mut |_, _| ControlFlow::Continue(()))?;
             Ok(generation.states.iter().map(State::to_bytes).collect::<Vec<_>>())
         };
         match self.bench.run(accusation.offer.modelId, work).await {
@@ -100,6 +103,15 @@ impl Duty {
             }
             Err(e) => Err(e.into()),
         }
+    }
+
+    /// The input pictures of the request; empty if there are none to be had.
+    async fn input(&self, dispute: &Dispute) -> Vec<u8> {
+        let accusation = &dispute.accusation;
+        self.workshop.store.input(accusation.message.offerHash).await.unwrap_or_else(|e| {
+            warn!(dispute = %accusation.id, "the input pictures cannot be read: {e}");
+            Vec::new()
+        })
     }
 
     /// What a conviction takes from the operator's own stake, in words.

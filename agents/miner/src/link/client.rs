@@ -6,11 +6,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::{error::Error, time::Duration};
 use url::Url;
 
-/// Largest answer. The largest there is, a lease, has 16 KiB of request in hex.
+/// Largest answer but for input pictures. The largest there is, a lease, has 16 KiB of request in hex.
 const MAX_ANSWER: usize = 256 * 1024;
-
-/// Largest trace to be checked, as coordinators take them.
-const MAX_TRACE: usize = 256 * 1024 * 1024;
 
 /// For all calls but those below.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -18,10 +15,10 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// A claim is parked; the margin is for slow networks.
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(PARK_SECONDS + 10);
 
-/// A result carries a picture.
-const RESULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// A result carries a picture, a lease may come with one.
+const PICTURE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A trace may have many megabytes.
+/// A trace may have many megabytes, and input pictures some.
 const TRACE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Why a call to a coordinator came to nothing.
@@ -97,10 +94,15 @@ impl Client {
         send(request, token, MAX_ANSWER).await
     }
 
-    /// Gets a trace.
-    pub(super) async fn download(&self, path: &[&str], token: Option<&str>) -> Result<Vec<u8>, LinkError> {
+    /// Gets at most `limit` bytes as they are.
+    pub(super) async fn download(
+        &self,
+        path: &[&str],
+        token: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<u8>, LinkError> {
         let request = self.http.request(Method::GET, self.url(path)?).timeout(TRACE_TIMEOUT);
-        send(request, token, MAX_TRACE).await
+        send(request, token, limit).await
     }
 
     /// Posts bytes as they are.
@@ -123,7 +125,7 @@ impl Client {
     ) -> Result<Vec<u8>, LinkError> {
         let timeout = match path.last() {
             Some(&"claim") => CLAIM_TIMEOUT,
-            Some(&"result") => RESULT_TIMEOUT,
+            Some(&"result") => PICTURE_TIMEOUT,
             _ => TIMEOUT,
         };
         send(self.http.request(Method::POST, self.url(path)?).timeout(timeout).json(body), token, MAX_ANSWER).await

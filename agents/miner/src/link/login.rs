@@ -21,6 +21,9 @@ use cuckoo_protocol::{
 use serde::Serialize;
 use tokio::sync::Mutex;
 
+/// Largest trace to be checked, in bytes, as coordinators take them.
+const MAX_TRACE: usize = 256 * 1024 * 1024;
+
 /// Who this miner is.
 #[derive(Clone, Debug)]
 pub struct Miner {
@@ -218,6 +221,15 @@ impl Link {
         parse(&self.post(&["claim"], &ClaimRequest::default()).await?)
     }
 
+    /// The input pictures that a lease's request comes with, at most `limit` bytes; they are not checked yet.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub async fn blob(&self, lease: &str, limit: usize) -> Result<Vec<u8>, LinkError> {
+        let token = self.token().await?;
+        self.watch(&token, self.client.download(&["leases", lease, "blob"], Some(&token), limit).await).await
+    }
+
     /// Says how far a lease's work has come.
     ///
     /// # Errors
@@ -274,7 +286,7 @@ impl Link {
     /// [`LinkError`].
     pub async fn check_states(&self, check: &str) -> Result<Vec<u8>, LinkError> {
         let token = self.token().await?;
-        self.watch(&token, self.client.download(&["checks", check], Some(&token)).await).await
+        self.watch(&token, self.client.download(&["checks", check], Some(&token), MAX_TRACE).await).await
     }
 
     /// Hands over what the states of a check lead to.

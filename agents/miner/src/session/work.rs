@@ -2,7 +2,7 @@
 
 use super::{LEAST_PAUSE, Session, SessionError};
 use crate::{
-    lease::{Refusal, Terms},
+    lease::{Ask, Refusal, Terms},
     metrics,
     slots::{Job, Slot, Work, WorkError},
     store::Pending,
@@ -39,11 +39,14 @@ impl Session {
             models: &self.workshop.models,
             least_price: self.workshop.least_price,
         };
-        let accepted = terms.check(&lease).and_then(|body| match self.workshop.slots.take() {
-            Some(slot) => Ok((body, slot)),
-            None => Err(Refusal::Busy),
-        });
-        let (body, slot) = match accepted {
+        let accepted = match terms.check(&lease) {
+            Ok(ask) => match self.workshop.slots.take() {
+                Some(slot) => self.input(&lease, &ask).await.map(|blob| (ask, blob, slot)),
+                None => Err(Refusal::Busy),
+            },
+            Err(refusal) => Err(refusal),
+        };
+        let (ask, blob, slot) = match accepted {
             Ok(accepted) => accepted,
             Err(refusal) => {
                 info!(coordinator = %self.name(), lease = lease.id, "declined: {refusal}");
@@ -54,10 +57,10 @@ impl Session {
             }
         };
         info!(coordinator = %self.name(), lease = lease.id, price = %format_cai(lease.offer.message.price), "working");
-        match self.run_request(&slot, &lease, body).await {
+        match self.run_request(&slot, &lease, ask.body, blob.clone()).await {
             Ok(work) => {
                 drop(slot);
-                self.finish(&lease, work).await
+                self.finish(&lease, work, blob).await
             }
             Err(WorkError::Cancelled) if self.workshop.abandon.is_cancelled() => {
                 metrics::declined("stopping");
@@ -88,8 +91,18 @@ impl Session {
         }
     }
 
+    /// Fetches the input pictures of a lease's request; empty if it has none.
+    async fn input(&self, lease: &Lease, ask: &Ask) -> Result<Vec<u8>, Refusal> {
+        let blob = match ask.body.blob_bytes() {
+            0 => Vec::new(),
+            bytes => self.link.blob(&lease.id, bytes).await.map_err(|error| Refusal::Blob(error.to_string()))?,
+        };
+        ask.expect(&blob)?;
+        Ok(blob)
+    }
+
     /// Has a lease's request run, with signs of life while it is.
-    async fn run_request(&self, slot: &Slot, lease: &Lease, body: Body) -> Result<Work, WorkError> {
+    async fn run_request(&self, slot: &Slot, lease: &Lease, body: Body, blob: Vec<u8>) -> Result<Work, WorkError> {
         let steps = body.steps();
         let (progress, seen) = watch::channel(0);
         let (reply, mut outcome) = oneshot::channel();
@@ -97,7 +110,7 @@ impl Session {
         let cancelled = self.workshop.abandon.child_token();
         let _guard = cancelled.clone().drop_guard();
         let model_id = lease.offer.message.modelId;
-        slot.start(Job { model_id, body, progress, cancelled: cancelled.clone(), reply })?;
+        slot.start(Job { model_id, body, blob, progress, cancelled: cancelled.clone(), reply })?;
 
         let heartbeat = async {
             let mut ticks = interval(HEARTBEAT);
@@ -132,7 +145,7 @@ impl Session {
     }
 
     /// Signs a result, makes it durable and submits it.
-    async fn finish(&self, lease: &Lease, work: Work) -> Result<(), SessionError> {
+    async fn finish(&self, lease: &Lease, work: Work, blob: Vec<u8>) -> Result<(), SessionError> {
         let offer = &lease.offer.message;
         metrics::worked(work.elapsed);
         let result = self.link.sign(TaskResult {
@@ -150,7 +163,7 @@ impl Session {
             submission: ResultSubmission { result, output: work.output },
             audit: None,
         };
-        if let Err(error) = self.workshop.store.keep(&pending, work.states).await {
+        if let Err(error) = self.workshop.store.keep(&pending, work.states, blob).await {
             // Submitted without being kept, it could be neither proven nor submitted again.
             self.link.decline(&lease.id, "the miner cannot keep the result".to_owned()).await?;
             return Err(error.into());

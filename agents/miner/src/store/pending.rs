@@ -32,13 +32,14 @@ impl Pending {
 }
 
 impl Store {
-    /// Keeps a result, and its trace's states s₀…s_N, before it is submitted. Durable when it returns.
+    /// Keeps a result, its trace's states s₀…s_N and its request's input pictures (empty if there are none), before it is submitted.
+    /// Durable when it returns.
     ///
     /// # Errors
     /// [`StoreError`]: then neither is kept.
-    pub async fn keep(&self, pending: &Pending, states: Vec<Vec<u8>>) -> Result<(), StoreError> {
+    pub async fn keep(&self, pending: &Pending, states: Vec<Vec<u8>>, blob: Vec<u8>) -> Result<(), StoreError> {
         let offer_hash = pending.offer_hash();
-        let bytes = self.write_trace(offer_hash, states).await?;
+        let bytes = self.write_trace(offer_hash, states).await? + i64::try_from(blob.len()).unwrap_or(i64::MAX);
         let result = &pending.submission.result;
         let mut transaction = self.database.begin().await?;
         sqlx::query("INSERT OR REPLACE INTO traces VALUES (?, ?, ?)")
@@ -47,6 +48,13 @@ impl Store {
             .bind(bytes)
             .execute(&mut *transaction)
             .await?;
+        if !blob.is_empty() {
+            sqlx::query("INSERT OR REPLACE INTO inputs VALUES (?, ?)")
+                .bind(offer_hash.as_slice())
+                .bind(blob)
+                .execute(&mut *transaction)
+                .await?;
+        }
         sqlx::query("INSERT OR REPLACE INTO pending VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
             .bind(offer_hash.as_slice())
             .bind(pending.coordinator.as_slice())

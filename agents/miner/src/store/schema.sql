@@ -34,6 +34,12 @@ CREATE TABLE IF NOT EXISTS traces (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS traces_by_expiry ON traces (expiry);
 
+-- The input pictures of requests whose traces are kept: they answer disputes about the first state.
+CREATE TABLE IF NOT EXISTS inputs (
+    offer_hash BLOB PRIMARY KEY,
+    blob       BLOB NOT NULL
+) STRICT;
+
 -- Pending results that were accepted, and are paid after an audit. `deadline` (Unix seconds): until then the trace is due.
 CREATE TABLE IF NOT EXISTS audits (
     offer_hash BLOB PRIMARY KEY,

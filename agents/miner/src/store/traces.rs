@@ -25,7 +25,19 @@ impl Store {
         }
     }
 
-    /// Bytes that all traces take.
+    /// The input pictures of the request behind the trace for `offer_hash`; empty if it had none, or they are no longer kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn input(&self, offer_hash: B256) -> Result<Vec<u8>, StoreError> {
+        let blob: Option<Vec<u8>> = sqlx::query_scalar("SELECT blob FROM inputs WHERE offer_hash = ?")
+            .bind(offer_hash.as_slice())
+            .fetch_optional(&self.database)
+            .await?;
+        Ok(blob.unwrap_or_default())
+    }
+
+    /// Bytes that all traces and their input pictures take.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -49,6 +61,9 @@ impl Store {
         let expired: Vec<Vec<u8>> = sqlx::query_scalar("DELETE FROM traces WHERE expiry < ? RETURNING offer_hash")
             .bind(seconds(time))
             .fetch_all(&self.database)
+            .await?;
+        sqlx::query("DELETE FROM inputs WHERE offer_hash NOT IN (SELECT offer_hash FROM traces)")
+            .execute(&self.database)
             .await?;
         for offer_hash in &expired {
             self.remove(self.trace_path(hash(offer_hash)?)).await?;

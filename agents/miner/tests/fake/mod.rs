@@ -22,7 +22,7 @@ use cuckoo_protocol::{
     deployment::{Contracts, Deployment},
     link::{AuditNotice, NOT_PAID, ResultAnswer, ResultSubmission},
     link::{ClaimAnswer, Decline, ErrorBody, ErrorDetail, Lease, LeaseEvent, LoginAnswer, LoginRequest, Nonce},
-    manifest::Manifest,
+    manifest::{Limits, Manifest},
     message::{Domain, Signed},
     request::{self, Request},
 };
@@ -52,8 +52,12 @@ pub fn domain() -> Domain {
     Domain::new(31337, deployment().contracts.registry)
 }
 
+/// Of a model that takes input pictures.
 pub fn manifest() -> Manifest {
-    Manifest::parse(include_bytes!("../../../../models/cuckoo-tiny/cuckoo.json")).unwrap()
+    let mut manifest = Manifest::parse(include_bytes!("../../../../models/cuckoo-tiny/cuckoo.json")).unwrap();
+    let Limits::Image(limits) = &mut manifest.limits else { panic!("another model") };
+    limits.input_picture = true;
+    manifest
 }
 
 /// What the fake does and has seen.
@@ -79,6 +83,8 @@ pub struct Behaviour {
     pub forgets_sessions: bool,
     /// Answers claims so long that no miner should read it.
     pub floods: bool,
+    /// The pictures that leases come with.
+    pub blob: Vec<u8>,
     pub queue: VecDeque<Lease>,
     pub logins: Vec<LoginRequest>,
     pub events: Vec<LeaseEvent>,
@@ -128,6 +134,7 @@ impl Fake {
             lease_over: false,
             forgets_sessions: false,
             floods: false,
+            blob: Vec::new(),
             queue: VecDeque::new(),
             logins: Vec::new(),
             events: Vec::new(),
@@ -144,6 +151,7 @@ impl Fake {
             .route("/link/v1/nonce", get(async |State(fake): State<Fake>| Json(fake.get().nonce.clone())))
             .route("/link/v1/login", post(login))
             .route("/link/v1/claim", post(claim))
+            .route("/link/v1/leases/{id}/blob", get(blob))
             .route("/link/v1/leases/{id}/events", post(event))
             .route("/link/v1/leases/{id}/result", post(result))
             .route("/link/v1/leases/{id}/trace", post(trace))
@@ -167,7 +175,19 @@ impl Fake {
     pub fn offer(&self, id: &str, price: u64) -> Body {
         let manifest = manifest();
         let body = manifest.default_body(format!("picture {id}"));
-        let request = Request::new(manifest.model_id(), keccak256(id), &body, &[], true).encode().unwrap();
+        self.queue(id, price, &body, &[]);
+        body
+    }
+
+    /// Queues a task of the default model that comes with a picture.
+    pub fn offer_with_picture(&self, id: &str, price: u64, blob: &[u8]) {
+        let body = manifest().body_with_picture(format!("picture {id}")).unwrap();
+        self.queue(id, price, &body, blob);
+    }
+
+    fn queue(&self, id: &str, price: u64, body: &Body, blob: &[u8]) {
+        let manifest = manifest();
+        let request = Request::new(manifest.model_id(), keccak256(id), body, blob, true).encode().unwrap();
         let offer = Offer {
             coordinator: self.coordinator.operator,
             miner: MINER,
@@ -179,7 +199,6 @@ impl Fake {
         let offer = domain().sign(offer, &self.get().node).unwrap();
         let lease = Lease { id: id.to_owned(), offer, request: request.into(), deadline: NOW + 30 };
         self.get().queue.push_back(lease);
-        body
     }
 
     /// Waits until `reached`, for at most ten seconds.
@@ -236,6 +255,11 @@ async fn claim(State(fake): State<Fake>, headers: HeaderMap) -> Result<Response,
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(Json(ClaimAnswer::Skipped(BTreeMap::new())).into_response())
+}
+
+async fn blob(State(fake): State<Fake>, headers: HeaderMap) -> Result<Vec<u8>, Response> {
+    fake.authorised(&headers)?;
+    Ok(fake.get().blob.clone())
 }
 
 async fn event(

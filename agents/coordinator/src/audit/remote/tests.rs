@@ -61,8 +61,12 @@ fn a_false_trace_is_found_where_the_model_itself_finds_it() {
         let mut forged = subject(&mut model);
         shift(&mut forged.states[at], 0.5);
         let found = forged.judge(&answer(&mut model, &forged.body, &forged.states)).unwrap().unwrap();
-        let evidence =
-            Evidence { body: forged.body.clone(), states: forged.states.clone(), output: forged.output.clone() };
+        let evidence = Evidence {
+            body: forged.body.clone(),
+            blob: Vec::new(),
+            states: forged.states.clone(),
+            output: forged.output.clone(),
+        };
         let own = examine(&mut model, &evidence).unwrap().unwrap();
         assert_eq!((found.transition, found.tile), (own.transition, own.tile), "{found:?} {own:?}");
     }
