@@ -1,5 +1,4 @@
-//! A checker that does not check: it hands back the states that it was given as if it had computed them, and only draws the output, which
-//! it was not given.
+//! Checkers that do not check: what they say that states lead to was not computed. Only the output they draw, since they were not given it.
 
 use crate::{operator::Operator, refusal::Refusal, rogue::Rogue, until};
 use anyhow::{Context, Result};
@@ -16,6 +15,15 @@ use tokio::time::sleep;
 /// Between questions, as a miner's agent asks.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// What a checker says in place of what it should compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// That all is as it was claimed: it hands back the states that it was given.
+    AsGiven,
+    /// That every step is false: it hands back other states.
+    AllFalse,
+}
+
 /// What a lazy checker came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Idled {
@@ -30,6 +38,7 @@ pub struct LazyChecker {
     rogue: Rogue,
     model: Model,
     domain: Domain,
+    says: Says,
 }
 
 impl LazyChecker {
@@ -43,6 +52,7 @@ impl LazyChecker {
         domain: Domain,
         package: &Path,
         onnxruntime: &Path,
+        says: Says,
     ) -> Result<Self> {
         runtime::init(Some(onnxruntime))?;
         let model = Model::load(&Package::open(package)?, &Device::Cpu { threads: 1 })?;
@@ -60,7 +70,7 @@ impl LazyChecker {
             }
         })
         .await?;
-        Ok(Self { rogue, model, domain })
+        Ok(Self { rogue, model, domain, says })
     }
 
     /// Answers checks until the coordinator wants no more of it.
@@ -94,6 +104,11 @@ impl LazyChecker {
         let mut states =
             unpack(&self.rogue.check_states(&check.id).await?).context("the states are no packed trace")?;
         let output = self.finish(check, states.last().context("no states")?)?;
+        if self.says == Says::AllFalse {
+            states.iter_mut().skip(1).filter_map(|state| state.first_chunk_mut()).for_each(|number| {
+                *number = (f32::from_le_bytes(*number) + 1.0).to_le_bytes();
+            });
+        }
         states.push(output);
         self.rogue.answer_check(&check.id, pack(&states)).await
     }

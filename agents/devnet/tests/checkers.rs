@@ -8,7 +8,7 @@ use cuckoo_devnet::{
     adversary::{Adversary, Cheat},
     anvil::Anvil,
     app::{Picture, prompt},
-    lazy::LazyChecker,
+    lazy::{Idled, LazyChecker, Says},
     network::Network,
     operator::{Operator, cai},
     plan::Plan,
@@ -26,32 +26,15 @@ const RESULTS: usize = 60;
 
 #[tokio::test]
 async fn without_a_model_cheats_and_lazy_checkers_are_found_by_other_operators_miners() -> Result<()> {
-    let toolchain = Toolchain::find()?;
-    let mut plan = Plan::private(&toolchain, "checkers")?;
-    plan.audit_rate = 1.0;
-    let (model, folder) = (plan.model.clone(), plan.folder.clone());
-    let lock = plan.prepare(&toolchain)?;
-    let anvil = Anvil::start(&toolchain, &plan.folder, plan.rpc_port).await?;
-    let site = Site::deploy(plan, toolchain, anvil, lock).await?;
-    let crew = site.enrol().await?;
-    let mut network = Network::start_without_model(site, crew).await?;
-    network.site.treasury.list_model(network.app.model_id(&model).await?).await?;
+    let mut network = network("checkers").await?;
+    let (model, folder) = (network.site.plan.model.clone(), network.site.plan.folder.clone());
     let (package, library) = (network.site.toolchain.model(&model)?, network.site.toolchain.onnxruntime.clone());
     let (url, domain) = (network.coordinator_url(), network.site.domain());
 
     let lazy = newcomer(&network, "lazy", account::FIRST_SPARE).await?;
-    let checker = LazyChecker::start(&lazy, &url, domain.clone(), &package, &library).await?;
-    let idling = tokio::spawn(checker.idle());
+    let checker = LazyChecker::start(&lazy, &url, domain.clone(), &package, &library, Says::AsGiven).await?;
     let mut pictures: Vec<Picture> = Vec::new();
-    for number in 0..RESULTS {
-        if idling.is_finished() {
-            break;
-        }
-        pictures.push(network.app.generate(&prompt(&model, &format!("a house number {number}"))).await?);
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-    ensure!(idling.is_finished(), "a checker that computes nothing was not found out:\n{}", network.coordinator.tail());
-    let idled = idling.await??;
+    let idled = find_out(&network, checker, &mut pictures).await?;
     ensure!(idled.answered > idled.vouchers, "it was paid for the check that gave it away: {idled:?}");
 
     let cheat = newcomer(&network, "cheat", account::FIRST_SPARE + 1).await?;
@@ -94,6 +77,57 @@ async fn without_a_model_cheats_and_lazy_checkers_are_found_by_other_operators_m
     ensure!(!log.contains("nobody could confirm"), "{log}");
     network.check().context("a part of the network ended")?;
     network.stop().await
+}
+
+#[tokio::test]
+async fn a_checker_that_calls_honest_work_false_is_outvoted_and_nobody_is_accused() -> Result<()> {
+    let mut network = network("outvoted").await?;
+    let (site, url) = (&network.site, network.coordinator_url());
+    let (package, library) = (site.toolchain.model(&site.plan.model)?, site.toolchain.onnxruntime.clone());
+    let liar = newcomer(&network, "liar", account::FIRST_SPARE).await?;
+    let checker = LazyChecker::start(&liar, &url, site.domain(), &package, &library, Says::AllFalse).await?;
+    let mut pictures = Vec::new();
+    let idled = find_out(&network, checker, &mut pictures).await?;
+    ensure!(idled.vouchers == 0 && idled.answered > 0, "it was paid: {idled:?}");
+    let folder = network.site.plan.folder.clone();
+    until("every result to be found right", PATIENCE, async || {
+        let log = fs::read_to_string(folder.join("coordinator.log"))?;
+        ensure!(!log.contains("audit missed") && !log.contains("audit waived"), "{log}");
+        Ok((log.matches("audit passed").count() == pictures.len()).then_some(()))
+    })
+    .await?;
+    ensure!(network.app.challenges().await?.is_empty(), "an honest miner was accused");
+    network.check()?;
+    network.stop().await
+}
+
+/// A network whose coordinator has no model and audits everything.
+async fn network(label: &str) -> Result<Network> {
+    let toolchain = Toolchain::find()?;
+    let mut plan = Plan::private(&toolchain, label)?;
+    plan.audit_rate = 1.0;
+    let lock = plan.prepare(&toolchain)?;
+    let anvil = Anvil::start(&toolchain, &plan.folder, plan.rpc_port).await?;
+    let site = Site::deploy(plan, toolchain, anvil, lock).await?;
+    let crew = site.enrol().await?;
+    let network = Network::start_without_model(site, crew).await?;
+    network.site.treasury.list_model(network.app.model_id(&network.site.plan.model).await?).await?;
+    Ok(network)
+}
+
+/// Has pictures drawn until the coordinator wants no more of a checker.
+async fn find_out(network: &Network, checker: LazyChecker, pictures: &mut Vec<Picture>) -> Result<Idled> {
+    let idling = tokio::spawn(checker.idle());
+    for number in 0..RESULTS {
+        if idling.is_finished() {
+            break;
+        }
+        let text = format!("a house number {number}");
+        pictures.push(network.app.generate(&prompt(&network.site.plan.model, &text)).await?);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    ensure!(idling.is_finished(), "a checker that computes nothing was not found out:\n{}", network.coordinator.tail());
+    idling.await?
 }
 
 /// A registered, staked miner without an agent.
