@@ -3,6 +3,7 @@
 use crate::{account::MNEMONIC, process::Process, toolchain::Toolchain, until};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
 use std::{net::TcpListener, path::Path, process::Command, time::Duration};
 use url::Url;
 
@@ -41,6 +42,18 @@ impl Anvil {
     /// Reads the chain.
     pub fn provider(&self) -> DynProvider {
         ProviderBuilder::new().connect_http(self.rpc_url.clone()).erased()
+    }
+
+    /// Moves the chain's time ahead.
+    ///
+    /// # Errors
+    /// If the chain does not answer.
+    pub async fn leap(&self, time: Duration) -> Result<()> {
+        let provider = self.provider();
+        provider.raw_request::<_, Value>("evm_increaseTime".into(), json!([time.as_secs()])).await?;
+        // Two more make the first one final.
+        provider.raw_request::<_, Value>("anvil_mine".into(), json!(["0x3"])).await?;
+        Ok(())
     }
 
     /// Fails if the chain has ended by itself.
