@@ -10,7 +10,7 @@ use url::Url;
 /// EIP-155 id of every development chain.
 pub const CHAIN_ID: u64 = 31337;
 
-/// A running anvil that mines a block a second and finalises it two blocks later.
+/// A running anvil that mines blocks by the clock and finalises each two blocks later.
 #[derive(Debug)]
 pub struct Anvil {
     /// Its JSON-RPC endpoint.
@@ -19,15 +19,23 @@ pub struct Anvil {
 }
 
 impl Anvil {
-    /// Starts a chain on `port` of the loopback interface.
+    /// Starts a chain on `port` of the loopback interface that mines a block a second.
     ///
     /// # Errors
     /// If anvil ends or does not answer in time.
     pub async fn start(toolchain: &Toolchain, folder: &Path, port: u16) -> Result<Self> {
+        Self::start_with(toolchain, folder, port, "1").await
+    }
+
+    /// As [`Self::start`], with a block each `seconds`, a decimal number.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with(toolchain: &Toolchain, folder: &Path, port: u16, seconds: &str) -> Result<Self> {
         let mut command = Command::new(&toolchain.anvil);
         command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--chain-id", &CHAIN_ID.to_string()]);
         // Two slots of a block each make a block final; by default 64 would.
-        command.args(["--block-time", "1", "--slots-in-an-epoch", "1", "--mnemonic", MNEMONIC, "--silent"]);
+        command.args(["--block-time", seconds, "--slots-in-an-epoch", "1", "--mnemonic", MNEMONIC, "--silent"]);
         let process = Process::spawn("anvil", command, folder.join("anvil.log"))?;
         let mut anvil = Self { rpc_url: format!("http://127.0.0.1:{port}").parse()?, process };
         let provider = anvil.provider();

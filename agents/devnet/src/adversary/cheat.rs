@@ -5,6 +5,8 @@
 pub enum Cheat {
     /// Noise for a picture, and noise for states.
     RandomPicture,
+    /// Noise for a picture, and bits for states that are not all numbers.
+    RandomBits,
     /// The first picture that it ever drew, with its trace, for every request.
     CachedPicture,
     /// Honest work for another seed.
@@ -27,7 +29,7 @@ pub enum Cheat {
     SplicedTrace,
     /// An honest trace whose last state is that of another picture.
     LateState,
-    /// Each step off by nine tenths of what is tolerated, always in one direction.
+    /// Each step off by nine tenths of what is tolerated, always towards the picture of another seed.
     Bias,
     /// An honest trace with another picture.
     SwappedPicture,
@@ -35,8 +37,9 @@ pub enum Cheat {
 
 impl Cheat {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::RandomPicture,
+        Self::RandomBits,
         Self::CachedPicture,
         Self::WrongSeed,
         Self::FewerSteps,
@@ -56,6 +59,7 @@ impl Cheat {
     pub fn name(self) -> &'static str {
         match self {
             Self::RandomPicture => "random picture",
+            Self::RandomBits => "random picture, states no numbers",
             Self::CachedPicture => "cached picture",
             Self::WrongSeed => "wrong seed",
             Self::FewerSteps => "fewer steps",

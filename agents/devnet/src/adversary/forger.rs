@@ -70,7 +70,8 @@ impl Forger {
             |model: &mut Model, trick: Trick| anyhow::Ok(trick.perform(model, &body.clone().into(), &[])?.into());
         let other_seed = ImageBody { seed: body.seed ^ 1, ..body.clone() };
         Ok(match self.cheat {
-            Cheat::RandomPicture => self.noise(body)?,
+            Cheat::RandomPicture => self.noise(body, || (rand::random::<f32>() * 2.0 - 1.0).to_le_bytes())?,
+            Cheat::RandomBits => self.noise(body, || rand::random::<[u8; 4]>())?,
             Cheat::CachedPicture => match &self.cache {
                 Some(cached) => cached.clone(),
                 None => {
@@ -108,13 +109,13 @@ impl Forger {
         })
     }
 
-    /// Numbers and pixels out of nowhere, of the right sizes.
-    fn noise(&mut self, body: &ImageBody) -> Result<Forgery> {
+    /// States of such values and pixels out of nowhere, of the right sizes.
+    fn noise(&mut self, body: &ImageBody, value: impl Fn() -> [u8; 4]) -> Result<Forgery> {
         let request = body.clone().into();
         let run = self.model.open(&request)?;
         let state = |k| {
             let values = run.lengths(k).into_iter().sum::<usize>();
-            (0..values).flat_map(|_| (rand::random::<f32>() * 2.0 - 1.0).to_le_bytes()).collect::<Vec<u8>>()
+            (0..values).flat_map(|_| value()).collect::<Vec<u8>>()
         };
         let states = (0..=body.steps).map(state).collect();
         let pixels = body.width as usize * body.height as usize * 3;
