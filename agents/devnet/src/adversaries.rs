@@ -2,8 +2,15 @@
 
 use anyhow::{Result, ensure};
 use clap::Args;
-use cuckoo_devnet::zoo::{self, Facts, Ground, Kind, Row};
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use cuckoo_devnet::{
+    adversary::Cheat,
+    zoo::{self, Facts, Ground, Kind, Row, Work, programs, table},
+};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How much is tried.
 #[derive(Debug, Args)]
@@ -14,6 +21,12 @@ pub struct Options {
     /// Share of results that is audited
     #[arg(long, default_value_t = 0.05)]
     audit_rate: f64,
+    /// Tasks of each kind of cheat before the real programs
+    #[arg(long, default_value_t = 20)]
+    program_tasks: u64,
+    /// Seconds that a second of the chain lasts: more on a slower machine
+    #[arg(long, default_value_t = 2.0)]
+    pace: f64,
     /// Only kinds whose name has this in it; repeatable
     #[arg(long, value_name = "WORD")]
     only: Vec<String>,
@@ -28,20 +41,52 @@ pub async fn run(options: Options) -> Result<()> {
     let kinds: Vec<Kind> = zoo::cheats().into_iter().chain(zoo::honest()).filter(wanted).collect();
     ensure!(!kinds.is_empty(), "no kind of miner has such a name");
     let begun = Instant::now();
-    let ground = Arc::new(Ground::lay("adversaries", options.audit_rate).await?);
-    eprintln!("chain, contracts and jurors are there after {} s", begun.elapsed().as_secs());
+    if options.tasks > 0 {
+        many(&options, kinds.clone()).await?;
+    }
+    if options.program_tasks > 0 {
+        let cheats = kinds.into_iter().filter(|kind| matches!(kind.work, Work::Cheat(_)) && !kind.thief).collect();
+        let outcomes = programs::run(cheats, options.program_tasks).await?;
+        let text = table::programs(&outcomes);
+        eprintln!("\n{text}");
+        if let Some(file) = &options.write {
+            table::write_between(file, "programs", &text)?;
+        }
+        for outcome in &outcomes {
+            let decided = outcome.verdicts.convicted() + outcome.refused;
+            let tolerated = outcome.name == Cheat::Bias.name();
+            ensure!(decided == if tolerated { 0 } else { outcome.tasks }, "not every cheat was caught: {outcome:?}");
+        }
+    }
+    eprintln!("{} s in all", begun.elapsed().as_secs());
+    Ok(())
+}
+
+/// Many tasks each, with the agents' own code in this process.
+async fn many(options: &Options, kinds: Vec<Kind>) -> Result<()> {
+    let ground =
+        Arc::new(Ground::lay("adversaries", options.audit_rate, Duration::try_from_secs_f64(options.pace)?).await?);
     let facts = Facts {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         model: ground.package.manifest().name.clone(),
         rate: options.audit_rate,
     };
-    let rows = zoo::run(ground, kinds, options.tasks, |row| println!("{}", zoo::json(row))).await?;
-    let tables = zoo::markdown(&rows, &facts);
-    eprintln!("\n{tables}\n{} s in all", begun.elapsed().as_secs());
-    if let Some(file) = &options.write {
-        zoo::write_between(file, &tables)?;
+    let rows = zoo::run(ground, kinds, options.tasks, |row| println!("{}", table::json(row))).await?;
+    let (honest, cheats): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row.honest);
+    for (section, rows, write) in
+        [("cheats", &cheats, table::cheats as fn(&[Row], &Facts) -> String), ("honest miners", &honest, table::honest)]
+    {
+        if rows.is_empty() {
+            continue;
+        }
+        let text = write(rows, &facts);
+        eprintln!("\n{text}");
+        if let Some(file) = &options.write {
+            table::write_between(file, section, &text)?;
+        }
+        expect_justice(rows)?;
     }
-    expect_justice(&rows)
+    Ok(())
 }
 
 /// Every fake that is not tolerated was found, nobody honest was, and no jury failed.

@@ -1,10 +1,15 @@
 //! The development chain.
 
 use crate::{account::MNEMONIC, process::Process, toolchain::Toolchain, until};
-use alloy::providers::{DynProvider, Provider, ProviderBuilder};
+use alloy::{
+    eips::BlockId,
+    providers::{DynProvider, Provider, ProviderBuilder},
+};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::{net::TcpListener, path::Path, process::Command, time::Duration};
+use tokio::time::MissedTickBehavior;
+use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
 /// EIP-155 id of every development chain.
@@ -62,6 +67,27 @@ impl Anvil {
         // Two more make the first one final.
         provider.raw_request::<_, Value>("anvil_mine".into(), json!(["0x3"])).await?;
         Ok(())
+    }
+
+    /// Has the chain's seconds last `second` from now on, as long as what is returned is kept. Then its time stands still.
+    ///
+    /// # Errors
+    /// If the chain does not answer.
+    pub async fn pace(&self, second: Duration) -> Result<AbortOnDropHandle<()>> {
+        let provider = self.provider();
+        provider.raw_request::<_, Value>("anvil_setBlockTimestampInterval".into(), json!([0])).await?;
+        let head = provider.get_block(BlockId::latest()).await?.context("the chain has no block")?;
+        let mut time = head.header.timestamp;
+        Ok(AbortOnDropHandle::new(tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(second);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                time += 1;
+                // A second that is missed is made up for by the next one, which is a later time.
+                let _ = provider.raw_request::<_, Value>("evm_setNextBlockTimestamp".into(), json!([time])).await;
+            }
+        })))
     }
 
     /// Fails if the chain has ended by itself.

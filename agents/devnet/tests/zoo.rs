@@ -6,7 +6,7 @@ use cuckoo_devnet::{
     adversary::Cheat,
     zoo::{self, Conduct, Ground, Kind, Verdicts, Work},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// Tasks of each kind.
 const TASKS: u64 = 2;
@@ -15,7 +15,7 @@ const TASKS: u64 = 2;
 async fn no_cheat_passes_and_nobody_honest_is_accused() -> Result<()> {
     let kinds: Vec<Kind> = zoo::cheats().into_iter().chain(zoo::honest()).collect();
     // All results are audited.
-    let ground = Arc::new(Ground::lay("zoo", 1.0).await?);
+    let ground = Arc::new(Ground::lay("zoo", 1.0, Duration::from_secs(1)).await?);
     let rows = zoo::run(ground, kinds.clone(), TASKS as usize, |_| {}).await?;
     for kind in kinds {
         let row = rows.iter().find(|row| row.name == kind.name);

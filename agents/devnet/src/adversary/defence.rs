@@ -29,14 +29,26 @@ impl Traces {
     }
 }
 
+/// When an accused answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promptness {
+    /// At once.
+    InTime,
+    /// When the window is over, in vain.
+    TooLate,
+}
+
 /// Answers every accusation of `me`, until the disputes are followed no more. What cannot be opened now is tried again with the
 /// next block; a trace that was not kept stays closed.
-pub async fn defend(court: Court, following: Following, me: Address, traces: Traces) {
+pub async fn defend(court: Court, following: Following, me: Address, traces: Traces, promptness: Promptness) {
     let mut dockets = following.subscribe();
     loop {
         let docket = dockets.borrow_and_update().clone();
-        let accused =
-            |dispute: &&Dispute| dispute.accusation.accused == me && matches!(dispute.phase, Phase::Answer { .. });
+        let accused = |dispute: &&Dispute| match dispute.phase {
+            _ if dispute.accusation.accused != me => false,
+            Phase::Answer { deadline } => promptness == Promptness::InTime || deadline <= docket.timestamp,
+            _ => false,
+        };
         for dispute in docket.open().filter(accused) {
             if let Some(states) = traces.get(dispute.accusation.message.traceRoot) {
                 // If it fails for good, the dispute ends as unanswered, which its outcome tells.

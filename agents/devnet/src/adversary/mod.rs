@@ -20,7 +20,7 @@ use alloy::primitives::{Address, B256};
 use anyhow::{Context, Result};
 use cuckoo_chain::{
     Chain, Sender,
-    disputes::{self, Court},
+    disputes::{self, Court, Following},
 };
 use cuckoo_inference::{Package, runtime};
 use cuckoo_protocol::{
@@ -31,7 +31,7 @@ use cuckoo_protocol::{
     request::Request,
     trace::{pack, trace_root},
 };
-use defence::{Traces, defend};
+use defence::{Promptness, Traces, defend};
 use std::{path::Path, time::Duration};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -76,8 +76,17 @@ impl Adversary {
     ) -> Result<Self> {
         runtime::init(Some(onnxruntime))?;
         let forger = Forger::new(&Package::open(package)?, cheat)?;
-        let rogue = Rogue::new(miner, origin, domain.clone())?;
-        Ok(Self { rogue, forger, opens, domain, traces: Traces::default(), defence: None })
+        Ok(Self::of(Rogue::new(miner, origin, domain.clone())?, forger, opens, domain))
+    }
+
+    /// A cheating miner with a forger that may have worked for another before.
+    pub fn of(rogue: Rogue, forger: Forger, opens: bool, domain: Domain) -> Self {
+        Self { rogue, forger, opens, domain, traces: Traces::default(), defence: None }
+    }
+
+    /// The forger, for another miner, and the defence, which goes on until it is dropped.
+    pub fn retire(self) -> (Forger, Option<AbortOnDropHandle<()>>) {
+        (self.forger, self.defence)
     }
 
     /// Logs in as soon as the coordinator knows the registration for final.
@@ -112,9 +121,14 @@ impl Adversary {
         let journal = site.plan.folder.join("data").join(me.to_string()).join("transactions.json");
         let court = Court::new(chain.clone(), Sender::open(&chain, self.rogue.node.clone(), journal).await?);
         let following = disputes::follow(&chain, CancellationToken::new()).await?;
-        let defence = tokio::spawn(defend(court, following, me, self.traces.clone()));
-        self.defence = Some(AbortOnDropHandle::new(defence));
+        self.defend_before(court, following, Promptness::InTime);
         Ok(())
+    }
+
+    /// As [`Self::defend`], with a connection that is there already.
+    pub fn defend_before(&mut self, court: Court, following: Following, promptness: Promptness) {
+        let defence = defend(court, following, self.rogue.operator, self.traces.clone(), promptness);
+        self.defence = Some(AbortOnDropHandle::new(tokio::spawn(defence)));
     }
 
     /// Claims until it is given a task, cheats at it, and delivers.

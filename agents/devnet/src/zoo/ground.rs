@@ -32,11 +32,11 @@ const COORDINATOR_PURSE: u64 = 5_000_000;
 const JUROR_STAKE: u64 = 2_000_000;
 const JURORS: usize = 5;
 /// Cheats at work or on trial at once: so many that each juror's transactions, one after another, fit into the windows.
-const AT_ONCE: usize = 64;
-/// Ten blocks a second, so that a transaction is quick.
-const BLOCK_SECONDS: &str = "0.1";
+const AT_ONCE: usize = 128;
+/// So that a transaction is quick.
+const BLOCK_SECONDS: &str = "0.25";
 const TIMING: Timing = Timing {
-    poll: Duration::from_millis(50),
+    poll: Duration::from_millis(100),
     stale_after: Duration::from_secs(30),
     bump_after: Duration::from_secs(60),
 };
@@ -71,15 +71,18 @@ pub struct Ground {
     /// Cores: as many results are computed at once.
     pub cores: Arc<Semaphore>,
     _view: View,
+    _clock: AbortOnDropHandle<()>,
     _jurors: Vec<AbortOnDropHandle<()>>,
 }
 
 impl Ground {
     /// From an empty folder to agents that wait for disputes. Audits a share of `rate`, above 0 and at most 1, of the results.
+    /// Seconds of the chain last `pace`: longer ones give agents that share a machine with all others the time that they would have on
+    /// their own.
     ///
     /// # Errors
     /// If a part does not start.
-    pub async fn lay(label: &str, rate: f64) -> Result<Self> {
+    pub async fn lay(label: &str, rate: f64, pace: Duration) -> Result<Self> {
         ensure!(rate > 0.0 && rate <= 1.0, "the share of results that is audited must be above 0 and at most 1");
         let toolchain = Toolchain::find()?;
         runtime::init(Some(&toolchain.onnxruntime))?;
@@ -110,6 +113,7 @@ impl Ground {
         }
         // Jurors weigh what they did at the start of the epoch before.
         site.anvil.leap(Duration::from_secs(180)).await?;
+        let clock = site.anvil.pace(pace).await?;
 
         let urls = vec![site.anvil.rpc_url.clone()];
         let chain = Chain::connect_with(urls, site.deployment.clone(), TIMING, CancellationToken::new()).await?;
@@ -137,6 +141,7 @@ impl Ground {
             places: Arc::new(Semaphore::new(AT_ONCE)),
             cores: Arc::new(Semaphore::new(cores)),
             _view: view,
+            _clock: clock,
             _jurors: agents,
         })
     }

@@ -31,6 +31,8 @@ use tokio::task::{JoinSet, spawn_blocking};
 
 /// CAI that each operator stakes: a little more than a miner must.
 pub const STAKE: u64 = 25_000;
+/// CAI that those stake of whom nothing is found: all of a lane's work is one operator's, and what it holds unaudited is capped.
+const LONG_STAKE: u64 = 500_000;
 /// CAI that a task pays: what 1024×1024 pixels of 30 steps cost at 1 CAI a megapixel-step.
 pub const PRICE: u64 = 31;
 /// Results that are all looked at beforehand, to know how often an audit finds such a fake.
@@ -159,12 +161,17 @@ async fn conclude(ground: &Ground, miner: Miner, caught: Option<Case>) -> Result
 }
 
 async fn hire(ground: &Ground, kind: Kind) -> Result<Miner> {
+    let tolerated = match kind.work {
+        Work::Honest(_) => true,
+        Work::Cheat(cheat) => cheat.is_tolerated(),
+    };
+    let stake = cai(if tolerated { LONG_STAKE } else { STAKE })?;
     // A thief has the node's key and not the operator's: whatever the node earns goes to the operator.
     let (operator, node) = if kind.thief {
         let node = PrivateKeySigner::random();
-        (ground.bank.operator(Role::Miner, cai(STAKE)?, &node).await?, node)
+        (ground.bank.operator(Role::Miner, stake, &node).await?, node)
     } else {
-        let node = ground.bank.own_node(Role::Miner, cai(STAKE)?).await?;
+        let node = ground.bank.own_node(Role::Miner, stake).await?;
         (node.address(), node)
     };
     let own = ground.site.ledger().own_stake(operator).await?;

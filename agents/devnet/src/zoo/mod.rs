@@ -7,21 +7,23 @@
 //! | `bank` | makes operators |
 //! | `worker` | makes results, true and false |
 //! | [`lane`] | one kind of miner at work |
+//! | [`programs`] | the same before the real programs |
 //! | `trial` | from a challenge to the slash |
 //! | `row`, `table` | the figures |
 
 mod bank;
 mod ground;
 pub mod lane;
+pub mod programs;
 mod row;
-mod table;
+pub mod table;
 mod trial;
 mod worker;
 
 pub use ground::Ground;
 pub use lane::Kind;
 pub use row::{Row, Verdicts};
-pub use table::{Facts, json, markdown, write_between};
+pub use table::Facts;
 pub use trial::Conduct;
 pub use worker::{Way, Work};
 

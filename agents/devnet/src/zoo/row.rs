@@ -65,6 +65,23 @@ pub struct Verdicts {
     pub missing: u64,
 }
 
+impl Verdicts {
+    pub(super) fn count(&mut self, outcome: Phase, fault: Fault) {
+        *match (outcome, fault) {
+            (Phase::Convicted, Fault::Transition) => &mut self.jury,
+            (Phase::Convicted, Fault::NoAnswer) => &mut self.no_answer,
+            (Phase::Convicted, _) => &mut self.structure,
+            (Phase::Acquitted, _) => &mut self.acquitted,
+            _ => &mut self.drawn,
+        } += 1;
+    }
+
+    /// Convictions.
+    pub fn convicted(&self) -> u64 {
+        self.jury + self.no_answer + self.structure
+    }
+}
+
 impl Row {
     /// Nothing counted yet.
     pub fn new(name: &'static str, honest: bool) -> Self {
@@ -124,18 +141,12 @@ impl Row {
             verdicts.missing += u64::from(conclusion.accused);
             return;
         };
-        *match (end.outcome, end.fault) {
-            (Phase::Convicted, Fault::Transition) => &mut verdicts.jury,
-            (Phase::Convicted, Fault::NoAnswer) => &mut verdicts.no_answer,
-            (Phase::Convicted, _) => &mut verdicts.structure,
-            (Phase::Acquitted, _) => &mut verdicts.acquitted,
-            _ => &mut verdicts.drawn,
-        } += 1;
+        verdicts.count(end.outcome, end.fault);
     }
 
     /// Operators convicted.
     pub fn convicted(&self) -> u64 {
-        self.verdicts.jury + self.verdicts.no_answer + self.verdicts.structure
+        self.verdicts.convicted()
     }
 
     /// How often an audit finds such a result, of those that were all looked at.

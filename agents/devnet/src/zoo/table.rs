@@ -2,16 +2,14 @@
 
 use super::{
     lane::{PRICE, STAKE},
-    row::Row,
+    programs::Outcome,
+    row::{Row, Verdicts},
 };
 use alloy::primitives::U256;
 use anyhow::{Context, Result};
 use cuckoo_protocol::amount::format_cai;
 use serde_json::{Value, json};
 use std::{fmt::Write, fs, path::Path};
-
-const BEGIN: &str = "<!-- begin: make adversaries -->";
-const END: &str = "<!-- end: make adversaries -->";
 
 /// What a run rests on.
 #[derive(Clone, Debug)]
@@ -49,17 +47,16 @@ pub fn json(row: &Row) -> Value {
     })
 }
 
-/// Both tables and what follows from them.
-pub fn markdown(rows: &[Row], facts: &Facts) -> String {
+/// The table of cheats.
+pub fn cheats(rows: &[Row], facts: &Facts) -> String {
     let mut text = String::new();
-    let (honest, cheats): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.honest);
     let Facts { cores, model, rate } = facts;
     // Writing to a String cannot fail.
     let mut line = |words: String| writeln!(text, "{words}").unwrap_or_default();
     line(format!("{cores} cores, {model}, p = {rate}, {PRICE} CAI a task, {STAKE} CAI of own stake an operator.\n"));
     line("| miner | tasks | audited | q | found, share of tasks | predicted p·q | tasks until found | predicted | convicted: jury, no answer, structure | acquitted, drawn, without a verdict | CAI lost | CAI gained, at most |".into());
     line("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|".into());
-    for row in cheats {
+    for row in rows {
         let verdicts = row.verdicts;
         let predicted = row.predicted();
         line(format!(
@@ -82,13 +79,28 @@ pub fn markdown(rows: &[Row], facts: &Facts) -> String {
             whole(row.gained),
         ));
     }
-    line("\n| honest miner | tasks | audited | of them as a newcomer | found false | slashed |".into());
+    for row in rows.iter().filter(|row| row.census.1 == 0) {
+        line(format!(
+            "\n*{}*: pictures were off by at most {} of 255, and by {:.2} in the mean of the worst.",
+            row.name, row.most, row.mean
+        ));
+    }
+    text
+}
+
+/// The table of honest miners, and what their audits cost.
+pub fn honest(rows: &[Row], facts: &Facts) -> String {
+    let mut text = String::new();
+    let Facts { cores, model, rate } = facts;
+    let mut line = |words: String| writeln!(text, "{words}").unwrap_or_default();
+    line(format!("{cores} cores, {model}, p = {rate}.\n"));
+    line("| honest miner | tasks | audited | of them as a newcomer | found false | slashed |".into());
     line("|---|--:|--:|--:|--:|--:|".into());
-    for row in &honest {
+    for row in rows {
         let Row { name, tasks, audits, newcomer_audits, found, .. } = row;
         line(format!("| {name} | {tasks} | {audits} | {newcomer_audits} | {found} | {} |", row.convicted()));
     }
-    if let Some(plain) = honest.first() {
+    if let Some(plain) = rows.first() {
         let (work, check) = plain.seconds();
         let share =
             |audits: f64, tasks: f64| 100.0 * audits * check / (tasks * work + audits * check).max(f64::MIN_POSITIVE);
@@ -109,25 +121,35 @@ pub fn markdown(rows: &[Row], facts: &Facts) -> String {
             share(plain.audits as f64, tasks),
         ));
     }
-    for row in rows.iter().filter(|row| !row.honest && row.census.1 == 0) {
-        line(format!(
-            "\n*{}*: pictures were off by at most {} of 255, and by {:.2} in the mean of the worst.",
-            row.name, row.most, row.mean
+    text
+}
+
+/// The table of the real programs.
+pub fn programs(outcomes: &[Outcome]) -> String {
+    let mut text = String::from(
+        "| miner, a newcomer | tasks | refused at once | convicted: jury, no answer, structure | acquitted, drawn | paid |\n\
+         |---|--:|--:|--:|--:|--:|\n",
+    );
+    for Outcome { name, tasks, refused, paid, verdicts } in outcomes {
+        let Verdicts { jury, no_answer, structure, acquitted, drawn, .. } = verdicts;
+        text.push_str(&format!(
+            "| {name} | {tasks} | {refused} | {jury}, {no_answer}, {structure} | {acquitted}, {drawn} | {paid} |\n"
         ));
     }
     text
 }
 
-/// Puts `text` between the markers of a file.
+/// Puts `text` between the markers of a section of a file.
 ///
 /// # Errors
 /// If the file has no such markers, or cannot be written.
-pub fn write_between(file: &Path, text: &str) -> Result<()> {
+pub fn write_between(file: &Path, section: &str, text: &str) -> Result<()> {
+    let [begin, end] = ["begin", "end"].map(|word| format!("<!-- {word}: {section} -->"));
     let old = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let missing = || format!("{} has not the lines {BEGIN} and {END}", file.display());
-    let (before, rest) = old.split_once(BEGIN).with_context(missing)?;
-    let (_, after) = rest.split_once(END).with_context(missing)?;
-    let new = format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", text.trim_end());
+    let missing = || format!("{} has not the lines {begin} and {end}", file.display());
+    let (before, rest) = old.split_once(&begin).with_context(missing)?;
+    let (_, after) = rest.split_once(&end).with_context(missing)?;
+    let new = format!("{before}{begin}\n\n{}\n\n{end}{after}", text.trim_end());
     fs::write(file, new).with_context(|| format!("cannot write {}", file.display()))
 }
 
@@ -152,13 +174,13 @@ mod tests {
     #[test]
     fn what_lies_between_the_markers_is_replaced_and_nothing_else() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), format!("before\n{BEGIN}\nold\n{END}\nafter\n")).unwrap();
-        write_between(file.path(), "new\n").unwrap();
-        write_between(file.path(), "newer\n").unwrap();
+        let [begin, end] = ["<!-- begin: a -->", "<!-- end: a -->"];
+        fs::write(file.path(), format!("before\n{begin}\nold\n{end}\nafter\n")).unwrap();
+        write_between(file.path(), "a", "new\n").unwrap();
+        write_between(file.path(), "a", "newer\n").unwrap();
         let text = fs::read_to_string(file.path()).unwrap();
-        assert_eq!(text, format!("before\n{BEGIN}\n\nnewer\n\n{END}\nafter\n"));
-        fs::write(file.path(), "no markers").unwrap();
-        assert!(write_between(file.path(), "new").is_err());
+        assert_eq!(text, format!("before\n{begin}\n\nnewer\n\n{end}\nafter\n"));
+        assert!(write_between(file.path(), "b", "new").is_err());
     }
 
     #[test]

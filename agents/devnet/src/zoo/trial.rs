@@ -17,8 +17,8 @@ use cuckoo_protocol::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// In which a dispute must end.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// In which a dispute must get on.
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// What an accused does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
