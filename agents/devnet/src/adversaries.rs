@@ -24,8 +24,8 @@ pub struct Options {
     /// Tasks of each kind of cheat before the real programs
     #[arg(long, default_value_t = 20)]
     program_tasks: u64,
-    /// Seconds that a second of the chain lasts: more on a slower machine
-    #[arg(long, default_value_t = 2.0)]
+    /// Seconds that a second of the chain lasts at least
+    #[arg(long, default_value_t = 0.5)]
     pace: f64,
     /// Only kinds whose name has this in it; repeatable
     #[arg(long, value_name = "WORD")]
@@ -68,7 +68,7 @@ async fn many(options: &Options, kinds: Vec<Kind>) -> Result<()> {
         Arc::new(Ground::lay("adversaries", options.audit_rate, Duration::try_from_secs_f64(options.pace)?).await?);
     let facts = Facts {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
-        model: ground.package.manifest().name.clone(),
+        model: format!("{} {}", ground.package.manifest().name, ground.package.model_id()),
         rate: options.audit_rate,
     };
     let rows = zoo::run(ground, kinds, options.tasks, |row| println!("{}", table::json(row))).await?;

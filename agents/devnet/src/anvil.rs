@@ -69,11 +69,16 @@ impl Anvil {
         Ok(())
     }
 
-    /// Has the chain's seconds last `second` from now on, as long as what is returned is kept. Then its time stands still.
+    /// Has the chain's seconds last `second` from now on, as long as what is returned is kept, and its time stand still while `waits` says
+    /// so of it (chain seconds).
     ///
     /// # Errors
     /// If the chain does not answer.
-    pub async fn pace(&self, second: Duration) -> Result<AbortOnDropHandle<()>> {
+    pub async fn pace(
+        &self,
+        second: Duration,
+        waits: impl Fn(u64) -> bool + Send + 'static,
+    ) -> Result<AbortOnDropHandle<()>> {
         let provider = self.provider();
         provider.raw_request::<_, Value>("anvil_setBlockTimestampInterval".into(), json!([0])).await?;
         let head = provider.get_block(BlockId::latest()).await?.context("the chain has no block")?;
@@ -83,6 +88,9 @@ impl Anvil {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
+                if waits(time) {
+                    continue;
+                }
                 time += 1;
                 // A second that is missed is made up for by the next one, which is a later time.
                 let _ = provider.raw_request::<_, Value>("evm_setNextBlockTimestamp".into(), json!([time])).await;

@@ -54,6 +54,18 @@ impl Bank {
         Ok(bank)
     }
 
+    /// Lets Disputes take all bonds and fees of `key`, which otherwise takes a transaction each.
+    ///
+    /// # Errors
+    /// If the transaction fails.
+    pub async fn approve_bonds(&self, key: &PrivateKeySigner) -> Result<()> {
+        let call = ICAI::approveCall { spender: self.deployment.contracts.disputes, amount: U256::MAX };
+        let request = TransactionRequest::default().to(self.deployment.contracts.cai).with_input(call.abi_encode());
+        let sent = wallet(&self.client, key.clone()).send_transaction(request.with_gas_limit(GAS)).await?;
+        ensure!(sent.get_receipt().await?.status(), "an approval failed on chain");
+        Ok(())
+    }
+
     /// Sends a call from the treasury, and waits until it is mined.
     ///
     /// # Errors

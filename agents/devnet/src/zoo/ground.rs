@@ -1,7 +1,10 @@
 //! Where the adversaries are tried: a real chain with the deployed contracts, a coordinator's checks, and miners' agents that sit on
 //! juries, all in one process.
 
-use super::bank::Bank;
+use super::{
+    bank::Bank,
+    clock::{Work, waits},
+};
 use crate::{anvil::Anvil, operator::cai, plan::Plan, site::Site, toolchain::Toolchain};
 use alloy::{primitives::U256, signers::local::PrivateKeySigner};
 use anyhow::{Result, ensure};
@@ -49,6 +52,8 @@ pub struct Ground {
     pub chain: Chain,
     /// The disputes.
     pub following: Following,
+    /// What the chain's time waits for.
+    pub work: Work,
     /// The model.
     pub package: Package,
     /// The coordinator's operator and node.
@@ -77,8 +82,7 @@ pub struct Ground {
 
 impl Ground {
     /// From an empty folder to agents that wait for disputes. Audits a share of `rate`, above 0 and at most 1, of the results.
-    /// Seconds of the chain last `pace`: longer ones give agents that share a machine with all others the time that they would have on
-    /// their own.
+    /// Seconds of the chain last `pace`, or longer: its time waits for those who are at work.
     ///
     /// # Errors
     /// If a part does not start.
@@ -107,18 +111,19 @@ impl Ground {
         let bank = Bank::open(&site.anvil.rpc_url, &site.deployment).await?;
         let coordinator = bank.own_node(Role::Coordinator, cai(COORDINATOR_STAKE)?).await?;
         bank.grant(coordinator.address(), cai(COORDINATOR_PURSE)?).await?;
+        bank.approve_bonds(&coordinator).await?;
         let mut jurors = Vec::new();
         for _ in 0..JURORS {
             jurors.push(bank.own_node(Role::Miner, cai(JUROR_STAKE)?).await?);
         }
         // Jurors weigh what they did at the start of the epoch before.
         site.anvil.leap(Duration::from_secs(180)).await?;
-        let clock = site.anvil.pace(pace).await?;
-
         let urls = vec![site.anvil.rpc_url.clone()];
         let chain = Chain::connect_with(urls, site.deployment.clone(), TIMING, CancellationToken::new()).await?;
         let view = view::follow(&chain, CancellationToken::new()).await?;
         let following = disputes::follow(&chain, CancellationToken::new()).await?;
+        let work = Work::default();
+        let clock = site.anvil.pace(pace, waits(work.clone(), following.clone(), JURORS)).await?;
         let court = court(&chain, &coordinator, &folder).await?;
         let agents = jurors.iter().map(|key| juror(&chain, &view, &following, &package, key, &folder));
         let agents = try_join_all(agents).await?;
@@ -133,6 +138,7 @@ impl Ground {
             site,
             chain,
             following,
+            work,
             package,
             coordinator,
             court,
@@ -175,6 +181,7 @@ async fn juror(
     let workshop = Workshop {
         store: Store::open(&home(key, folder)).await?,
         slots: Slots::of(Vec::new(), 1),
+        checking: None,
         models: [(package.model_id(), package.manifest().clone())].into(),
         least_price: U256::ZERO,
         trace_cap: 0,

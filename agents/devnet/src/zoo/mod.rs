@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `ground` | chain, contracts, the coordinator's checks, jurors |
 //! | `bank` | makes operators |
+//! | `clock` | time that waits for those who are at work |
 //! | `worker` | makes results, true and false |
 //! | [`lane`] | one kind of miner at work |
 //! | [`programs`] | the same before the real programs |
@@ -12,6 +13,7 @@
 //! | `row`, `table` | the figures |
 
 mod bank;
+mod clock;
 mod ground;
 pub mod lane;
 pub mod programs;

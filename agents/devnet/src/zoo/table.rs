@@ -16,7 +16,7 @@ use std::{fmt::Write, fs, path::Path};
 pub struct Facts {
     /// Of the machine.
     pub cores: usize,
-    /// Name of the model.
+    /// Name and id of the model.
     pub model: String,
     /// Share of results that is audited.
     pub rate: f64,

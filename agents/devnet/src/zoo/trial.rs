@@ -55,17 +55,23 @@ pub async fn run(ground: &Ground, case: Case) -> Result<End> {
     while !ground.bank.is_after(case.not_before).await? {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    let (id, _) = ground.court.challenge(&case.challenge).await.context("the challenge")?;
+    let latest = case.challenge.offer.message.expiry + ground.rules.challenge_window;
+    ground.work.begin(case.id, latest);
+    let challenged = ground.court.challenge(&case.challenge).await.context("the challenge");
+    ground.work.end(case.id);
+    let (id, _) = challenged?;
     ensure!(id == case.id, "the dispute has another id than foreseen");
     match case.conduct {
         Conduct::Refuses => {}
         Conduct::Opens => {
             let dispute = until(ground, "the dispute", |docket| docket.get(id).cloned()).await?;
+            ground.work.begin(id, dispute.accusation.answer_until);
             let court = ground.court(&case.accused).await?;
             // On a machine that stands still for longer than the window it comes too late, which the verdict tells.
             if let Err(error) = defence::open(&court, &dispute, &case.states).await {
                 eprintln!("an answer failed: {error:#}");
             }
+            ground.work.end(id);
         }
         Conduct::AnswersLate => late(ground, &case).await?,
     }

@@ -126,7 +126,12 @@ pub struct Inspection {
 
 /// All that is needed to run a result again.
 pub fn evidence(body: &ImageBody, result: &Forgery) -> Evidence {
-    Evidence { body: Body::from(body.clone()), states: result.states.clone(), output: result.output.clone() }
+    Evidence {
+        body: Body::from(body.clone()),
+        blob: Vec::new(),
+        states: result.states.clone(),
+        output: result.output.clone(),
+    }
 }
 
 /// Processor time of this thread: other threads and programs do not count.
