@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.foundry:$(PATH)
 export FOUNDRY_DISABLE_NIGHTLY_WARNING := 1
 
-.PHONY: help setup setup-cuda build demo devnet test test-contracts test-agents bench economics gpu-check snapshots invariants symbolic slither mutants guards parity lint fmt release clean
+.PHONY: help setup setup-cuda build demo devnet test test-contracts test-agents adversaries bench economics gpu-check snapshots invariants symbolic slither mutants guards parity lint fmt release clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -101,6 +101,10 @@ guards: setup ## Take away each guard of tools/guards and see its regression tes
 # The end-to-end tests run the binaries, so those are built first.
 test-agents: build
 	cargo test --workspace --locked
+
+# Debug builds: nearly all of the time goes into ONNX Runtime and the disputes' windows.
+adversaries: build ## Try every kind of cheat, and honest miners, at 1,000 tasks each, and write docs/adversaries.md (half an hour)
+	@target/debug/cuckoo-devnet adversaries --write docs/adversaries.md
 
 # With uv, because pip takes many minutes to find out which versions go together.
 vendor/parity/.installed: tools/parity.txt

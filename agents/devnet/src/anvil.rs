@@ -1,15 +1,21 @@
 //! The development chain.
 
 use crate::{account::MNEMONIC, process::Process, toolchain::Toolchain, until};
-use alloy::providers::{DynProvider, Provider, ProviderBuilder};
+use alloy::{
+    eips::BlockId,
+    providers::{DynProvider, Provider, ProviderBuilder},
+};
 use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
 use std::{net::TcpListener, path::Path, process::Command, time::Duration};
+use tokio::time::MissedTickBehavior;
+use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
 /// EIP-155 id of every development chain.
 pub const CHAIN_ID: u64 = 31337;
 
-/// A running anvil that mines a block a second and finalises it two blocks later.
+/// A running anvil that mines blocks by the clock and finalises each two blocks later.
 #[derive(Debug)]
 pub struct Anvil {
     /// Its JSON-RPC endpoint.
@@ -18,15 +24,23 @@ pub struct Anvil {
 }
 
 impl Anvil {
-    /// Starts a chain on `port` of the loopback interface.
+    /// Starts a chain on `port` of the loopback interface that mines a block a second.
     ///
     /// # Errors
     /// If anvil ends or does not answer in time.
     pub async fn start(toolchain: &Toolchain, folder: &Path, port: u16) -> Result<Self> {
+        Self::start_with(toolchain, folder, port, "1").await
+    }
+
+    /// As [`Self::start`], with a block each `seconds`, a decimal number.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with(toolchain: &Toolchain, folder: &Path, port: u16, seconds: &str) -> Result<Self> {
         let mut command = Command::new(&toolchain.anvil);
         command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--chain-id", &CHAIN_ID.to_string()]);
         // Two slots of a block each make a block final; by default 64 would.
-        command.args(["--block-time", "1", "--slots-in-an-epoch", "1", "--mnemonic", MNEMONIC, "--silent"]);
+        command.args(["--block-time", seconds, "--slots-in-an-epoch", "1", "--mnemonic", MNEMONIC, "--silent"]);
         let process = Process::spawn("anvil", command, folder.join("anvil.log"))?;
         let mut anvil = Self { rpc_url: format!("http://127.0.0.1:{port}").parse()?, process };
         let provider = anvil.provider();
@@ -41,6 +55,47 @@ impl Anvil {
     /// Reads the chain.
     pub fn provider(&self) -> DynProvider {
         ProviderBuilder::new().connect_http(self.rpc_url.clone()).erased()
+    }
+
+    /// Moves the chain's time ahead.
+    ///
+    /// # Errors
+    /// If the chain does not answer.
+    pub async fn leap(&self, time: Duration) -> Result<()> {
+        let provider = self.provider();
+        provider.raw_request::<_, Value>("evm_increaseTime".into(), json!([time.as_secs()])).await?;
+        // Two more make the first one final.
+        provider.raw_request::<_, Value>("anvil_mine".into(), json!(["0x3"])).await?;
+        Ok(())
+    }
+
+    /// Has the chain's seconds last `second` from now on, as long as what is returned is kept, and its time stand still while `waits` says
+    /// so of it (chain seconds).
+    ///
+    /// # Errors
+    /// If the chain does not answer.
+    pub async fn pace(
+        &self,
+        second: Duration,
+        waits: impl Fn(u64) -> bool + Send + 'static,
+    ) -> Result<AbortOnDropHandle<()>> {
+        let provider = self.provider();
+        provider.raw_request::<_, Value>("anvil_setBlockTimestampInterval".into(), json!([0])).await?;
+        let head = provider.get_block(BlockId::latest()).await?.context("the chain has no block")?;
+        let mut time = head.header.timestamp;
+        Ok(AbortOnDropHandle::new(tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(second);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                if waits(time) {
+                    continue;
+                }
+                time += 1;
+                // A second that is missed is made up for by the next one, which is a later time.
+                let _ = provider.raw_request::<_, Value>("evm_setNextBlockTimestamp".into(), json!([time])).await;
+            }
+        })))
     }
 
     /// Fails if the chain has ended by itself.

@@ -1,7 +1,7 @@
 //! What the chain says: balances, weights and payments.
 
 use alloy::{
-    primitives::{Address, U256},
+    primitives::{Address, B256, U256},
     providers::{DynProvider, Provider},
     rpc::types::Filter,
     sol,
@@ -9,7 +9,7 @@ use alloy::{
 };
 use anyhow::{Context, Result};
 use cuckoo_protocol::{
-    contracts::{IPayments, IStaking},
+    contracts::{IDisputes, IPayments, IStaking},
     deployment::{Contracts, Deployment},
 };
 
@@ -110,5 +110,38 @@ impl Ledger {
             sum.times += 1;
         }
         Ok(sum)
+    }
+
+    /// Parameters of disputes that open now.
+    ///
+    /// # Errors
+    /// If the chain does not answer.
+    pub async fn dispute_parameters(&self) -> Result<IDisputes::Parameters> {
+        let disputes = IDisputes::new(self.contracts.disputes, &self.provider);
+        Ok(disputes.parameters(disputes.currentVersion().call().await?).call().await?)
+    }
+
+    /// How the first dispute of a result that has ended did; none as long as none has.
+    ///
+    /// # Errors
+    /// If the chain does not answer.
+    pub async fn verdict(&self, result: B256) -> Result<Option<IDisputes::Resolved>> {
+        let ended = self.disputes_events::<IDisputes::Resolved>(|filter| filter.topic2(result)).await?;
+        Ok(ended.into_iter().next())
+    }
+
+    /// All votes of a dispute that were opened.
+    ///
+    /// # Errors
+    /// If the chain does not answer.
+    pub async fn votes(&self, dispute: B256) -> Result<Vec<IDisputes::Revealed>> {
+        self.disputes_events(|filter| filter.topic1(dispute)).await
+    }
+
+    async fn disputes_events<E: SolEvent>(&self, narrow: impl FnOnce(Filter) -> Filter) -> Result<Vec<E>> {
+        let filter = Filter::new().address(self.contracts.disputes).from_block(self.first_block);
+        let logs = self.provider.get_logs(&narrow(filter.event_signature(E::SIGNATURE_HASH))).await?;
+        let decoded = logs.iter().map(|log| Ok(E::decode_log(&log.inner).context("an event of Disputes")?.data));
+        decoded.collect()
     }
 }

@@ -30,5 +30,6 @@ pub mod toolchain;
 mod until;
 pub mod verdict;
 pub mod wallet;
+pub mod zoo;
 
 pub use until::until;

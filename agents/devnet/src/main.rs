@@ -2,6 +2,7 @@
 //!
 //! stdout is the result, stderr the prose.
 
+mod adversaries;
 mod demo;
 mod up;
 
@@ -26,6 +27,8 @@ enum Command {
     Demo(demo::Options),
     /// Starts a network and keeps it up until interrupted; prints one JSON line once it is ready
     Up(up::Options),
+    /// Tries every kind of cheat, and honest miners, at many tasks each; prints one JSON line a kind
+    Adversaries(adversaries::Options),
 }
 
 #[tokio::main]
@@ -34,6 +37,10 @@ async fn main() -> ExitCode {
         // Whatever is dropped when the signal wins kills its processes.
         Command::Demo(options) => tokio::select! {
             outcome = demo::run(options) => outcome,
+            outcome = interrupted() => outcome,
+        },
+        Command::Adversaries(options) => tokio::select! {
+            outcome = adversaries::run(options) => outcome,
             outcome = interrupted() => outcome,
         },
         Command::Up(options) => up::run(options).await,

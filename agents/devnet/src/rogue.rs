@@ -36,8 +36,15 @@ impl Rogue {
     /// # Errors
     /// If the node's keystore cannot be read.
     pub fn new(miner: &Operator, origin: &str, domain: Domain) -> Result<Self> {
+        Self::with_key(miner.address(), miner.node.decrypt()?, origin, domain)
+    }
+
+    /// As [`Self::new`], with the node's key at hand.
+    ///
+    /// # Errors
+    /// If the HTTP client cannot be built.
+    pub fn with_key(operator: Address, node: PrivateKeySigner, origin: &str, domain: Domain) -> Result<Self> {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(PARK_SECONDS + 10)).no_proxy().build()?;
-        let (operator, node) = (miner.address(), miner.node.decrypt()?);
         Ok(Self { operator, node, domain, client, origin: origin.to_owned(), token: String::new() })
     }
 

@@ -110,14 +110,27 @@ impl Wallet {
     /// # Errors
     /// If a transaction is refused or fails.
     pub async fn list_model(&self, model_id: B256) -> Result<()> {
+        self.govern(IDisputes::setModelCall { modelId: model_id, listed: true }).await.context("listing the model")
+    }
+
+    /// Has the owner set the parameters of disputes that open from now on.
+    ///
+    /// # Errors
+    /// If a transaction is refused or fails.
+    pub async fn set_dispute_parameters(&self, parameters: IDisputes::Parameters) -> Result<()> {
+        let call = IDisputes::setParametersCall { parameters_: parameters };
+        self.govern(call).await.context("setting the parameters of disputes")
+    }
+
+    async fn govern(&self, call: impl SolCall) -> Result<()> {
         let _turn = self.turn.lock().await;
         let timelock = Timelock::new(self.contracts.timelock, &self.provider);
-        let data: Bytes = IDisputes::setModelCall { modelId: model_id, listed: true }.abi_encode().into();
+        let data: Bytes = call.abi_encode().into();
         let (disputes, none) = (self.contracts.disputes, B256::ZERO);
         let announced = timelock.schedule(disputes, U256::ZERO, data.clone(), none, none, U256::ZERO);
         ensure!(announced.send().await?.get_receipt().await?.status(), "announcing failed on chain");
-        let listed = timelock.execute(disputes, U256::ZERO, data, none, none);
-        ensure!(listed.send().await?.get_receipt().await?.status(), "listing the model failed on chain");
+        let done = timelock.execute(disputes, U256::ZERO, data, none, none);
+        ensure!(done.send().await?.get_receipt().await?.status(), "the owner's call failed on chain");
         Ok(())
     }
 

@@ -1,55 +1,50 @@
 //! Miners that cheat: registered and staked like any other, with the real model at hand, and each with its own way to save work or fool.
-//! Accused, they may stay silent or stand by what they committed to: both convicts them.
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | `cheat` | the ways to cheat |
+//! | `forger` | makes up results |
+//! | `biased` | how far a picture can be steered within the tolerance |
+//! | `defence` | opens false traces on chain, so that a jury judges them |
+
+mod biased;
+mod cheat;
+pub mod defence;
+mod forger;
+
+pub use cheat::Cheat;
+pub use forger::{Forger, Forgery, draw};
 
 use crate::{operator::Operator, refusal::Refusal, rogue::Rogue, site::Site, testimony, until};
 use alloy::primitives::{Address, B256};
-use anyhow::{Context, Result, ensure};
-use cuckoo_inference::{Device, Generation, Image, Model, Output, Package, State, runtime};
+use anyhow::{Context, Result};
+use cuckoo_chain::{
+    Chain, Sender,
+    disputes::{self, Court, Following},
+};
+use cuckoo_inference::{Package, runtime};
 use cuckoo_protocol::{
-    body::{Body, ImageBody},
+    body::Body,
     contracts::Result as TaskResult,
     link::{ClaimAnswer, Lease},
     message::Domain,
     request::Request,
     trace::{pack, trace_root},
 };
-use std::{ops::ControlFlow, path::Path, time::Duration};
-
-/// A way to cheat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cheat {
-    /// Noise for a picture, and noise for states.
-    RandomPicture,
-    /// The first picture that it ever drew, with its trace, for every request.
-    CachedPicture,
-    /// Honest work for another seed.
-    WrongSeed,
-    /// Half of the steps, each state shown twice.
-    FewerSteps,
-    /// Steps without guidance, at half the cost.
-    NoGuidance,
-    /// An honest trace with another picture.
-    SwappedPicture,
-}
-
-/// A result that is false.
-pub struct Forgery {
-    /// Canonical bytes of s₀…s_N.
-    pub states: Vec<Vec<u8>>,
-    /// The output.
-    pub output: Output,
-}
+use defence::{Promptness, Traces, defend};
+use std::{path::Path, time::Duration};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 /// A cheating miner.
 pub struct Adversary {
     /// Speaks the link.
     pub rogue: Rogue,
-    cheat: Cheat,
+    forger: Forger,
     /// Whether it hands over traces that audits ask for.
     opens: bool,
-    model: Model,
-    cache: Option<Generation>,
     domain: Domain,
+    traces: Traces,
+    defence: Option<AbortOnDropHandle<()>>,
 }
 
 /// What an adversary has delivered.
@@ -80,9 +75,18 @@ impl Adversary {
         opens: bool,
     ) -> Result<Self> {
         runtime::init(Some(onnxruntime))?;
-        let model = Model::load(&Package::open(package)?, &Device::Cpu { threads: 1 })?;
-        let rogue = Rogue::new(miner, origin, domain.clone())?;
-        Ok(Self { rogue, cheat, opens, model, cache: None, domain })
+        let forger = Forger::new(&Package::open(package)?, cheat)?;
+        Ok(Self::of(Rogue::new(miner, origin, domain.clone())?, forger, opens, domain))
+    }
+
+    /// A cheating miner with a forger that may have worked for another before.
+    pub fn of(rogue: Rogue, forger: Forger, opens: bool, domain: Domain) -> Self {
+        Self { rogue, forger, opens, domain, traces: Traces::default(), defence: None }
+    }
+
+    /// The forger, for another miner, and the defence, which goes on until it is dropped.
+    pub fn retire(self) -> (Forger, Option<AbortOnDropHandle<()>>) {
+        (self.forger, self.defence)
     }
 
     /// Logs in as soon as the coordinator knows the registration for final.
@@ -90,7 +94,7 @@ impl Adversary {
     /// # Errors
     /// If that does not happen in time, or the login is refused for another reason.
     pub async fn login(&mut self) -> Result<()> {
-        let (model_id, domain) = (self.model.manifest().model_id(), self.domain.clone());
+        let (model_id, domain) = (self.forger.model().manifest().model_id(), self.domain.clone());
         until("the coordinator to know a new miner", Duration::from_secs(30), async || {
             match self.rogue.login(model_id, &domain).await {
                 Ok(()) => Ok(Some(())),
@@ -103,6 +107,28 @@ impl Adversary {
             }
         })
         .await
+    }
+
+    /// Answers from now on whatever it is accused of, from its false traces, for as long as it lives: juries judge it then. Without,
+    /// it is convicted because it does not answer.
+    ///
+    /// # Errors
+    /// If the chain cannot be reached, or the journal of its transactions not be written.
+    pub async fn defend(&mut self, site: &Site) -> Result<()> {
+        let chain = Chain::connect(vec![site.anvil.rpc_url.clone()], site.deployment.clone(), CancellationToken::new());
+        let chain = chain.await?;
+        let me = self.rogue.operator;
+        let journal = site.plan.folder.join("data").join(me.to_string()).join("transactions.json");
+        let court = Court::new(chain.clone(), Sender::open(&chain, self.rogue.node.clone(), journal).await?);
+        let following = disputes::follow(&chain, CancellationToken::new()).await?;
+        self.defend_before(court, following, Promptness::InTime);
+        Ok(())
+    }
+
+    /// As [`Self::defend`], with a connection that is there already.
+    pub fn defend_before(&mut self, court: Court, following: Following, promptness: Promptness) {
+        let defence = defend(court, following, self.rogue.operator, self.traces.clone(), promptness);
+        self.defence = Some(AbortOnDropHandle::new(tokio::spawn(defence)));
     }
 
     /// Claims until it is given a task, cheats at it, and delivers.
@@ -129,6 +155,7 @@ impl Adversary {
         if answer.get("audit").is_some() && self.opens {
             self.rogue.open_trace(&lease.id, pack(&forgery.states)).await.context("handing the trace over")?;
         }
+        self.traces.keep(forgery.states.clone());
         Ok(Delivered { miner: self.rogue.operator, result: digest, lease: lease.id, states: forgery.states })
     }
 
@@ -148,50 +175,6 @@ impl Adversary {
         let Body::Image(body) = Request::decode(&lease.request)?.body()? else {
             anyhow::bail!("adversaries draw pictures only");
         };
-        let honest = |generation: &Generation| Forgery {
-            states: generation.states.iter().map(State::to_bytes).collect(),
-            output: generation.output.clone(),
-        };
-        let other_seed = ImageBody { seed: body.seed ^ 1, ..body.clone() };
-        Ok(match self.cheat {
-            Cheat::RandomPicture => self.noise(&body)?,
-            Cheat::WrongSeed => honest(&self.draw(&other_seed)?),
-            Cheat::NoGuidance => honest(&self.draw(&ImageBody { guidance: "1".parse()?, ..body })?),
-            Cheat::CachedPicture => {
-                if self.cache.is_none() {
-                    self.cache = Some(self.draw(&ImageBody { prompt: "a cached picture".to_owned(), ..body })?);
-                }
-                honest(self.cache.as_ref().context("no picture in the cache")?)
-            }
-            Cheat::FewerSteps => {
-                let half = self.draw(&ImageBody { steps: body.steps.div_ceil(2), ..body.clone() })?;
-                let shown = (0..=body.steps).map(|k| half.states.get(k.div_ceil(2) as usize).map(State::to_bytes));
-                let states = shown.collect::<Option<Vec<_>>>().context("too few states")?;
-                Forgery { states, output: half.output }
-            }
-            Cheat::SwappedPicture => {
-                let (right, other) = (self.draw(&body)?, self.draw(&other_seed)?);
-                Forgery { output: other.output, ..honest(&right) }
-            }
-        })
-    }
-
-    fn draw(&mut self, body: &ImageBody) -> Result<Generation> {
-        Ok(self.model.generate(&body.clone().into(), &[], &mut |_, _| ControlFlow::Continue(()))?)
-    }
-
-    /// Numbers and pixels out of nowhere, of the right sizes.
-    fn noise(&mut self, body: &ImageBody) -> Result<Forgery> {
-        let request = body.clone().into();
-        let run = self.model.open(&request)?;
-        let state = |k| {
-            let values = run.lengths(k).into_iter().sum::<usize>();
-            (0..values).flat_map(|_| (rand::random::<f32>() * 2.0 - 1.0).to_le_bytes()).collect::<Vec<u8>>()
-        };
-        let states = (0..=body.steps).map(state).collect();
-        let pixels = body.width as usize * body.height as usize * 3;
-        let rgb: Vec<u8> = (0..pixels).map(|_| rand::random()).collect();
-        ensure!(!rgb.is_empty(), "a picture without pixels");
-        Ok(Forgery { states, output: Output::Image(Image { width: body.width, height: body.height, rgb }) })
+        self.forger.forge(&body)
     }
 }

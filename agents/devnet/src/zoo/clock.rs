@@ -1,0 +1,87 @@
+//! Time that waits for those who are at work: many agents share one machine here, which would make each miss deadlines that it would meet
+//! on a machine of its own.
+
+use alloy::primitives::B256;
+use cuckoo_chain::disputes::{Dispute, Docket, Following, Phase};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+/// Seconds before a deadline at which time stands still.
+const MARGIN: u64 = 4;
+/// Ticks for which it does at most: whoever is not done then never will be.
+const PATIENCE: u32 = 300;
+
+/// What is being done, and until when it must be (chain seconds), by dispute. Clones share it.
+#[derive(Clone, Default)]
+pub struct Work(Arc<Mutex<HashMap<B256, u64>>>);
+
+impl Work {
+    /// Something has to be done for a dispute.
+    pub fn begin(&self, dispute: B256, deadline: u64) {
+        self.table().insert(dispute, deadline);
+    }
+
+    /// It is done, or came to nothing.
+    pub fn end(&self, dispute: B256) {
+        self.table().remove(&dispute);
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<B256, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_due(&self, now: u64) -> bool {
+        self.table().values().any(|deadline| near(now, *deadline))
+    }
+}
+
+/// Says when time has to wait: for what is in `work`, and for so many `jurors` of each dispute.
+pub fn waits(work: Work, following: Following, jurors: usize) -> impl Fn(u64) -> bool + Send + 'static {
+    let waited = AtomicU32::new(0);
+    move |now| {
+        let docket = following.docket();
+        // What is not seen yet may be due.
+        let behind = docket.timestamp < now;
+        let due = behind || work.is_due(now) || docket.open().any(|dispute| is_due(&docket, dispute, now, jurors));
+        if due && waited.fetch_add(1, Ordering::Relaxed) < PATIENCE {
+            return true;
+        }
+        waited.store(0, Ordering::Relaxed);
+        false
+    }
+}
+
+fn is_due(docket: &Docket, dispute: &Dispute, now: u64, jurors: usize) -> bool {
+    let votes = || dispute.jurors.iter().filter(|juror| juror.round == dispute.round);
+    match dispute.phase {
+        Phase::Seed { deadline, .. } => near(now, deadline),
+        Phase::Jury { commit_until, .. } if now < commit_until => near(now, commit_until) && votes().count() < jurors,
+        Phase::Jury { reveal_until, .. } => {
+            near(now, reveal_until) && votes().any(|juror| juror.revealed.is_none()) && docket.timestamp < reveal_until
+        }
+        _ => false,
+    }
+}
+
+fn near(now: u64, deadline: u64) -> bool {
+    (now..now + MARGIN).contains(&deadline)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_near_its_deadline_is_due_until_it_is_done() {
+        let (work, dispute) = (Work::default(), B256::ZERO);
+        work.begin(dispute, 100);
+        assert_eq!([0, 96, 97, 100, 101].map(|now| work.is_due(now)), [false, false, true, true, false]);
+        work.end(dispute);
+        assert!(!work.is_due(100));
+    }
+}
