@@ -25,7 +25,6 @@ pub mod rogue;
 pub mod site;
 pub mod stock;
 pub mod tally;
-pub mod testimony;
 pub mod toolchain;
 mod until;
 pub mod verdict;

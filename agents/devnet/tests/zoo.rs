@@ -35,7 +35,7 @@ async fn no_cheat_passes_and_nobody_honest_is_accused() -> Result<()> {
         ensure!(row.verdicts == expected, "{name}: {:?}, not {expected:?}", row.verdicts);
         ensure!((row.tasks, row.audits, row.found) == (TASKS, TASKS, convicted), "{name}: {row:?}");
         // Who is convicted is slashed and paid nothing, and who is not is paid.
-        ensure!((convicted > 0) == !row.lost.is_zero(), "{name}: {row:?}");
+        ensure!((convicted > 0) != row.lost.is_zero(), "{name}: {row:?}");
         ensure!((convicted > 0) == row.gained.is_zero(), "{name}: {row:?}");
     }
     let bias = rows.iter().find(|row| row.name == Cheat::Bias.name()).context("nobody steered a picture")?;

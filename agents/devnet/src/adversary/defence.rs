@@ -12,9 +12,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+/// Canonical bytes of s₀…s_N.
+type States = Arc<Vec<Vec<u8>>>;
+
 /// False traces: canonical bytes of s₀…s_N, by their root. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Traces(Arc<Mutex<HashMap<B256, Arc<Vec<Vec<u8>>>>>>);
+pub struct Traces(Arc<Mutex<HashMap<B256, States>>>);
 
 impl Traces {
     /// Keeps a trace.
@@ -24,7 +27,7 @@ impl Traces {
     }
 
     /// The trace with this root.
-    pub fn get(&self, root: B256) -> Option<Arc<Vec<Vec<u8>>>> {
+    pub fn get(&self, root: B256) -> Option<States> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&root).cloned()
     }
 }

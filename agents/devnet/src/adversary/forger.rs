@@ -71,7 +71,7 @@ impl Forger {
         let other_seed = ImageBody { seed: body.seed ^ 1, ..body.clone() };
         Ok(match self.cheat {
             Cheat::RandomPicture => self.noise(body, || (rand::random::<f32>() * 2.0 - 1.0).to_le_bytes())?,
-            Cheat::RandomBits => self.noise(body, || rand::random::<[u8; 4]>())?,
+            Cheat::RandomBits => self.noise(body, rand::random::<[u8; 4]>)?,
             Cheat::CachedPicture => match &self.cache {
                 Some(cached) => cached.clone(),
                 None => {

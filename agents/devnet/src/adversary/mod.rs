@@ -15,7 +15,7 @@ mod forger;
 pub use cheat::Cheat;
 pub use forger::{Forger, Forgery, draw};
 
-use crate::{operator::Operator, refusal::Refusal, rogue::Rogue, site::Site, testimony, until};
+use crate::{operator::Operator, refusal::Refusal, rogue::Rogue, site::Site, until};
 use alloy::primitives::{Address, B256};
 use anyhow::{Context, Result};
 use cuckoo_chain::{
@@ -56,8 +56,6 @@ pub struct Delivered {
     pub result: B256,
     /// Id of its lease.
     pub lease: String,
-    /// Canonical bytes of s₀…s_N, as it committed to them.
-    pub states: Vec<Vec<u8>>,
 }
 
 impl Adversary {
@@ -155,16 +153,8 @@ impl Adversary {
         if answer.get("audit").is_some() && self.opens {
             self.rogue.open_trace(&lease.id, pack(&forgery.states)).await.context("handing the trace over")?;
         }
-        self.traces.keep(forgery.states.clone());
-        Ok(Delivered { miner: self.rogue.operator, result: digest, lease: lease.id, states: forgery.states })
-    }
-
-    /// Opens what a dispute of one of its results asks for.
-    ///
-    /// # Errors
-    /// As [`testimony::answer`].
-    pub async fn answer(&self, site: &Site, dispute: B256, delivered: &Delivered) -> Result<()> {
-        testimony::answer(site, &self.rogue.node, dispute, &delivered.states).await
+        self.traces.keep(forgery.states);
+        Ok(Delivered { miner: self.rogue.operator, result: digest, lease: lease.id })
     }
 
     /// Makes up a result for a lease.

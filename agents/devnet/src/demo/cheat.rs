@@ -24,7 +24,6 @@ use cuckoo_protocol::{
         IStaking,
     },
 };
-use serde_json::json;
 use std::time::Duration;
 
 /// What the app asks for meanwhile.
@@ -104,11 +103,9 @@ pub async fn slashed(network: &Network) -> Result<Downfall> {
     let (model, library) = (site.toolchain.model(&site.plan.model)?, &site.toolchain.onnxruntime);
     let mut adversary = Adversary::new(&cheat, &url, site.domain(), &model, library, Cheat::FewerSteps, true)?;
     adversary.login().await?;
-    let delivery = async {
-        let delivered = adversary.deliver().await?;
-        anyhow::Ok((adversary, delivered))
-    };
-    let ((adversary, delivered), picture) = tokio::try_join!(delivery, fooled(network, cheat.address()))?;
+    // It stands by its fake: what it opens is what it committed to.
+    adversary.defend(site).await?;
+    let (_, picture) = tokio::try_join!(adversary.deliver(), fooled(network, cheat.address()))?;
 
     let challenge = until("the coordinator to challenge the fake", PATIENCE, async || {
         let challenges = network.app.challenges().await?;
@@ -120,8 +117,6 @@ pub async fn slashed(network: &Network) -> Result<Downfall> {
     let stakes =
         async || anyhow::Ok((ledger.own_stake(cheat.address()).await?, ledger.stake_of(cheat.address(), voter).await?));
     let before = stakes().await?;
-    // It stands by its fake: what it opens is what it committed to.
-    adversary.answer(site, id, &delivered).await?;
     let verdict = until("the jury's verdict", PATIENCE, async || {
         let verdict = verdict::read(site, id).await?;
         Ok(verdict.filter(|verdict| verdict.jurors.iter().all(|juror| juror.paid.is_some())))
@@ -160,8 +155,7 @@ async fn seat_jurors(network: &Network) -> Result<u64> {
         ensure!(forward < 4 * length, "the miners' stake does not count after {forward} s");
         let now = provider.get_block(BlockId::latest()).await?.context("no block")?.header.timestamp;
         let seconds = length - now % length;
-        provider.raw_request::<_, serde_json::Value>("evm_increaseTime".into(), json!([seconds])).await?;
-        provider.raw_request::<_, serde_json::Value>("anvil_mine".into(), json!(["0x1"])).await?;
+        network.site.anvil.leap(Duration::from_secs(seconds)).await?;
         forward += seconds;
     }
 }
