@@ -9,8 +9,8 @@ use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
-use serde::{Deserialize, Deserializer, Serialize, de::IntoDeserializer};
-use std::{net::SocketAddr, path::PathBuf};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IntoDeserializer};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
 use url::Url;
 
 /// Flags of `run`. Each may also stand in the config file under its name with underscores (`rpc_url = ["http://…"]`), or in the
@@ -58,6 +58,11 @@ pub struct Flags {
     #[arg(long, value_name = "CAI")]
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<String>,
+    /// What a unit of one model pays instead, by the model's name. Repeatable; in the config file a table [prices], in the environment
+    /// CUCKOO_PRICES={name="2"}
+    #[arg(long = "model-price", value_name = "MODEL=CAI", value_parser = model_price)]
+    #[serde(serialize_with = "as_table", skip_serializing_if = "Vec::is_empty")]
+    prices: Vec<(String, String)>,
     /// CAI to keep ahead of what each working miner may collect on chain [default: 50]
     #[arg(long, value_name = "CAI")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,7 +136,11 @@ struct Raw {
     origin: Option<Url>,
     #[serde(deserialize_with = "one_or_many")]
     model: Vec<PathBuf>,
+    #[serde(deserialize_with = "amount_text")]
     price: String,
+    #[serde(default)]
+    prices: BTreeMap<String, Amount>,
+    #[serde(deserialize_with = "amount_text")]
     channel_target: String,
     #[serde(default, deserialize_with = "one_or_many")]
     api_key_hash: Vec<String>,
@@ -162,6 +171,41 @@ fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) 
     texts.into_iter().map(|text| T::deserialize(text.into_deserializer())).collect()
 }
 
+/// `MODEL=CAI`.
+fn model_price(text: &str) -> Result<(String, String), String> {
+    let (model, price) =
+        text.rsplit_once('=').ok_or_else(|| format!("{text:?} is no price of a model: write MODEL=CAI"))?;
+    Ok((model.to_owned(), price.to_owned()))
+}
+
+/// Flags in the form that the config file has.
+fn as_table<S: Serializer>(prices: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(prices.iter().map(|(model, price)| (model, price)))
+}
+
+/// An amount as text. The environment makes a number of what looks like one.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Amount {
+    Text(String),
+    Whole(u64),
+    Number(f64),
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Whole(number) => number.fmt(f),
+            Self::Number(number) => number.fmt(f),
+        }
+    }
+}
+
+fn amount_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Amount::deserialize(deserializer).map(|amount| amount.to_string())
+}
+
 /// What is used where nothing was said.
 #[derive(Serialize)]
 struct Defaults {
@@ -189,8 +233,10 @@ pub struct Config {
     pub listen: SocketAddr,
     pub origin: String,
     pub models: Vec<PathBuf>,
-    /// Wei a pricing unit.
+    /// Wei a pricing unit, of models that have no price of their own.
     pub price: U256,
+    /// Wei a pricing unit, by the model's name.
+    pub prices: BTreeMap<String, U256>,
     /// Wei.
     pub channel_target: U256,
     pub api_key_hashes: Vec<B256>,
@@ -205,6 +251,13 @@ pub struct Config {
     /// Never empty.
     pub drand_urls: Vec<Url>,
     pub metrics: Option<SocketAddr>,
+}
+
+impl Config {
+    /// Whether a result cannot be audited if its request has input pictures: checkers are not given any, so a fake would be paid.
+    pub fn checks_lack_pictures(&self) -> bool {
+        self.audit_by == AuditBy::Miners && self.audit_rate > 0.0
+    }
 }
 
 impl Flags {
@@ -256,6 +309,9 @@ impl Raw {
         ensure!((0.0..=1.0).contains(&self.audit_rate), "--audit-rate must lie between 0 and 1");
         ensure!((1..=256).contains(&self.audit_threads), "--audit-threads must lie between 1 and 256");
         let amount = |flag: &str, text: &str| parse_cai(text).map_err(|e| anyhow::anyhow!("{flag}: {e}"));
+        let priced = |(model, price): (&String, &Amount)| {
+            Ok((model.clone(), amount(&format!("--model-price {model}"), &price.to_string())?))
+        };
         let hash = |text: &String| {
             text.parse::<B256>().with_context(|| format!("--api-key-hash: {text:?} is no SHA-256 in hex"))
         };
@@ -265,6 +321,7 @@ impl Raw {
         };
         Ok(Config {
             price: amount("--price", &self.price)?,
+            prices: self.prices.iter().map(priced).collect::<Result<_>>()?,
             channel_target: amount("--channel-target", &self.channel_target)?,
             api_key_hashes: self.api_key_hash.iter().map(hash).collect::<Result<_>>()?,
             rpc_urls: self.rpc_url,
@@ -341,11 +398,34 @@ mod tests {
 
     #[test]
     #[allow(clippy::result_large_err)]
+    fn a_model_may_have_a_price_of_its_own() {
+        Jail::expect_with(|jail| {
+            let cai = |text: &str| parse_cai(text).unwrap();
+            jail.create_file("c.toml", &format!("{FILE}\n[prices]\n\"a.b\" = \"0.5\"\nc = 7"))?;
+            let prices = |pairs: &[(&str, &str)]| -> BTreeMap<String, U256> {
+                pairs.iter().map(|(model, price)| ((*model).to_owned(), cai(price))).collect()
+            };
+            assert_eq!(load(&[]).unwrap().prices, prices(&[("a.b", "0.5"), ("c", "7")]));
+            let flags = load(&["--model-price", "c=9", "--model-price", "d=e=0.1"]).unwrap();
+            assert_eq!(flags.prices, prices(&[("a.b", "0.5"), ("c", "9"), ("d=e", "0.1")]));
+            jail.set_env("CUCKOO_PRICES", r#"{c="8"}"#);
+            jail.set_env("CUCKOO_PRICE", "3");
+            jail.set_env("CUCKOO_CHANNEL_TARGET", "0.25");
+            let config = load(&[]).unwrap();
+            assert_eq!(config.prices, prices(&[("a.b", "0.5"), ("c", "8")]));
+            assert_eq!((config.price, config.channel_target), (cai("3"), cai("0.25")));
+            Ok(())
+        });
+    }
+
+    #[test]
+    #[allow(clippy::result_large_err)]
     fn bad_settings_are_refused_with_what_to_do() {
         Jail::expect_with(|jail| {
             jail.create_file("c.toml", FILE)?;
             for (arguments, says) in [
                 (&["--price", "cheap"][..], "--price"),
+                (&["--model-price", "a=cheap"], "--model-price a"),
                 (&["--listen", "0.0.0.0:8080"], "--api-key-hash is needed"),
                 (&["--api-key-hash", "secret"], "--api-key-hash"),
                 (&["--lease-seconds", "900"], "--lease-seconds"),

@@ -30,7 +30,7 @@ const LAST_CALLS: Duration = Duration::from_secs(3);
 /// # Errors
 /// Whatever keeps the agent from starting, with what to do about it.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<()> {
-    let catalogue = Catalogue::load(&config.models, config.price)?;
+    let catalogue = Catalogue::load(&config.models, config.price, &config.prices)?;
     let deployment = read_deployment(&config.deployment)?;
     let password = keystore::read_password(config.password_file.as_deref())?;
     let node = keystore::load(&config.keystore, &password)?;

@@ -3,10 +3,12 @@
 
 use anyhow::{Result, ensure};
 use cuckoo_devnet::{
+    anvil::Anvil,
     app::Picture,
     network::Network,
     plan::{MinerPlan, Plan},
     refusal::Refusal,
+    site::Site,
     stock,
     toolchain::Toolchain,
     until,
@@ -216,4 +218,24 @@ fn encoded(picture: RgbaImage) -> Result<Vec<u8>> {
     let mut file = Cursor::new(Vec::new());
     picture.write_to(&mut file, ImageFormat::Png)?;
     Ok(file.into_inner())
+}
+
+#[tokio::test]
+async fn pictures_that_nobody_would_check_are_refused() -> Result<()> {
+    let toolchain = Toolchain::find()?;
+    let folder = stock::painter(&toolchain, "unchecked")?;
+    let plan = Plan {
+        model: folder.to_string_lossy().into_owned(),
+        miners: MinerPlan::unequal_three()[..1].to_vec(),
+        ..Plan::private(&toolchain, "unchecked")?
+    };
+    let lock = plan.prepare(&toolchain)?;
+    let anvil = Anvil::start(&toolchain, &plan.folder, plan.rpc_port).await?;
+    let site = Site::deploy(plan, toolchain, anvil, lock).await?;
+    let crew = site.enrol().await?;
+    let network = Network::start_without_model(site, crew).await?;
+    let fields = [("prompt", "a red apple".to_owned()), ("strength", "0.5".to_owned()), ("size", "128x64".to_owned())];
+    let refused = network.app.edit(&[stock::picture(200)?], &fields).await;
+    Refusal::expect("a picture", refused)?.is(422, "unchecked")?;
+    network.stop().await
 }

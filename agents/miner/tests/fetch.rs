@@ -17,6 +17,7 @@ use cuckoo_protocol::manifest::Manifest;
 use futures::stream;
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeMap,
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
@@ -49,7 +50,8 @@ type Seen = Arc<Mutex<Vec<(String, String)>>>;
 
 /// The coordinator's routes for a package, noting what is asked for.
 async fn coordinator(folder: &Path) -> (Url, Seen) {
-    let (seen, catalogue) = (Seen::default(), Catalogue::load(&[folder.to_owned()], U256::ZERO).unwrap());
+    let (seen, catalogue) =
+        (Seen::default(), Catalogue::load(&[folder.to_owned()], U256::ZERO, &BTreeMap::new()).unwrap());
     let noted = seen.clone();
     let note = middleware::from_fn(move |request: Request, next: Next| {
         let range = request.headers().get(header::RANGE).map(|value| value.to_str().unwrap().to_owned());

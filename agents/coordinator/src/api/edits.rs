@@ -4,6 +4,7 @@
 use super::{
     App,
     images::{self, ImageAnswer, ImageRequest, Number},
+    openapi::IdempotencyKey,
     submit::{Wish, impossible, model, submit},
     tasks::{done, items, receipt_of},
 };
@@ -27,6 +28,10 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ArrayBuilder, KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
+};
 
 /// Largest call, pictures and all: a PNG of a million pixels, even one that does not compress, stays below it.
 pub(super) const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -46,6 +51,10 @@ pub(super) struct EditRequest {
     pictures: Vec<Bytes>,
 }
 
+/// Draws a picture from pictures, and waits for it.
+#[utoipa::path(post, path = "/v1/images/edits", tag = "work", params(IdempotencyKey),
+    request_body(content = EditRequest, content_type = "multipart/form-data"),
+    responses((status = 200, description = "The picture", body = ImageAnswer), ApiError), security(("api_key" = [])))]
 pub(super) async fn edit(
     State(coordinator): State<Arc<Coordinator>>,
     app: App,
@@ -59,6 +68,35 @@ pub(super) async fn edit(
     let cuckoo = receipt_of(&coordinator, &task).await?;
     Ok(Json(ImageAnswer::new(&task, data, cuckoo)))
 }
+
+impl PartialSchema for EditRequest {
+    /// All fields of a generation, and those about the pictures.
+    fn schema() -> RefOr<Schema> {
+        let mut schema = ImageRequest::schema();
+        if let RefOr::T(Schema::Object(form)) = &mut schema {
+            let file = |description: &str| {
+                let binary = SchemaFormat::KnownFormat(KnownFormat::Binary);
+                ObjectBuilder::new().schema_type(Type::String).format(Some(binary)).description(Some(description))
+            };
+            form.description = Some("As a form. Unknown fields are refused.".to_owned());
+            form.required.clear();
+            let image = file("PNG, JPEG or WebP, of one of the model's sizes.");
+            form.properties.insert("image".to_owned(), image.into());
+            let images = ArrayBuilder::new()
+                .items(file("What to draw, and in whose manner."))
+                .min_items(Some(2))
+                .max_items(Some(2));
+            form.properties.insert("image[]".to_owned(), images.into());
+            let strength = ObjectBuilder::new()
+                .schema_type(Type::Number)
+                .description(Some("Above 0 to 1: how much is drawn anew."));
+            form.properties.insert("strength".to_owned(), strength.into());
+        }
+        schema
+    }
+}
+
+impl ToSchema for EditRequest {}
 
 impl<S: Send + Sync> FromRequest<S> for EditRequest {
     type Rejection = ApiError;

@@ -2,6 +2,7 @@
 
 use super::{
     App,
+    openapi::{self, IdempotencyKey},
     submit::{Wish, impossible, model, submit},
     tasks::{Encoding, Item, done, items_in, receipt_of},
 };
@@ -13,15 +14,19 @@ use axum::{Json, extract::State, http::HeaderMap};
 use cuckoo_protocol::{body::Kind, receipt::Receipt, request::Request};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// What an app asks for. Unknown fields are refused, so that no wish is silently ignored; `user` is taken and not used.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EmbeddingRequest {
     input: Input,
+    /// A name of `GET /v1/models`, or a modelId; without it the coordinator's first that embeds.
     model: Option<String>,
     encoding_format: Option<Encoding>,
+    /// Numbers in a vector, one of the model's.
     dimensions: Option<u32>,
+    /// Taken and not used.
     user: Option<String>,
     // Beyond OpenAI's fields:
     /// False keeps the texts off the chain, and the result beyond dispute.
@@ -29,7 +34,7 @@ pub(super) struct EmbeddingRequest {
 }
 
 /// A text or several.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(untagged, expecting = "input must be a text or a list of texts; lists of token numbers are not taken")]
 enum Input {
     One(String),
@@ -37,22 +42,26 @@ enum Input {
 }
 
 /// The answer: OpenAI's form, and the receipt.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct EmbeddingAnswer {
     object: &'static str,
     data: Vec<Item>,
     model: String,
     usage: Usage,
+    #[schema(value_type = openapi::Receipt)]
     cuckoo: Receipt,
 }
 
 /// What was paid for. This network counts bytes of text where OpenAI counts tokens.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Usage {
     prompt_tokens: u64,
     total_tokens: u64,
 }
 
+/// Embeds texts, and waits for the vectors.
+#[utoipa::path(post, path = "/v1/embeddings", tag = "work", params(IdempotencyKey), request_body = EmbeddingRequest,
+    responses((status = 200, description = "The vectors", body = EmbeddingAnswer), ApiError), security(("api_key" = [])))]
 pub(super) async fn embed(
     State(coordinator): State<Arc<Coordinator>>,
     app: App,

@@ -2,6 +2,7 @@
 
 use super::{
     App,
+    openapi::{self, IdempotencyKey},
     submit::{Wish, impossible, model, submit},
     tasks::{Item, done, items, receipt_of},
 };
@@ -20,21 +21,31 @@ use cuckoo_protocol::{
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// What an app asks for. Unknown fields are refused, so that no wish is silently ignored; `user` is taken and not used.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ImageRequest {
+    /// What to draw.
     prompt: String,
+    /// A name of `GET /v1/models`, or a modelId; without it the coordinator's first.
     pub(super) model: Option<String>,
+    /// 1: one picture a request.
     n: Option<u32>,
+    /// Width x height, such as `128x128`, or `auto`.
     size: Option<String>,
+    /// `b64_json`.
     response_format: Option<String>,
+    /// Taken and not used.
     user: Option<String>,
     // Beyond OpenAI's fields:
+    /// What not to draw.
     negative_prompt: Option<String>,
     steps: Option<u32>,
+    #[schema(value_type = Option<f64>)]
     guidance: Option<Number>,
+    /// Up to 2^53 - 1; the same seed gives the same picture. Random without it.
     seed: Option<u64>,
     scheduler: Option<String>,
     /// False keeps the prompt off the chain, and the result beyond dispute.
@@ -60,10 +71,12 @@ impl Number {
 }
 
 /// The answer: OpenAI's form, and the receipt.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct ImageAnswer {
+    /// Unix seconds.
     created: i64,
     data: Vec<Item>,
+    #[schema(value_type = openapi::Receipt)]
     cuckoo: Receipt,
 }
 
@@ -74,6 +87,9 @@ impl ImageAnswer {
     }
 }
 
+/// Draws a picture, and waits for it.
+#[utoipa::path(post, path = "/v1/images/generations", tag = "work", params(IdempotencyKey), request_body = ImageRequest,
+    responses((status = 200, description = "The picture", body = ImageAnswer), ApiError), security(("api_key" = [])))]
 pub(super) async fn generate(
     State(coordinator): State<Arc<Coordinator>>,
     app: App,

@@ -12,45 +12,53 @@
 //! | `GET /v1/challenges` | results that audits found false, and what becomes of their disputes; open to all |
 //! | `GET /v1/models`, `GET /v1/network`, `GET /v1/draws/{n}` | what is offered, who works, how it was drawn; open to all |
 //! | `GET /healthz`, `GET /readyz` | for operators' tools |
+//! | `GET /openapi.json` | all of these, for programs; open to all |
 
 mod challenges;
 mod edits;
 mod embeddings;
 mod images;
 mod network;
+mod openapi;
 mod submit;
 mod tasks;
 
 use crate::{coordinator::Coordinator, error::ApiError};
 use alloy::primitives::B256;
 use axum::{
-    Router,
+    Json, Router,
     extract::{DefaultBodyLimit, FromRequestParts},
     http::{StatusCode, header, request::Parts},
-    routing::{get, post},
+    routing::get,
 };
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Largest body of an app's call.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// The routes.
+/// The routes, and their description at `/openapi.json`.
 pub fn router() -> Router<Arc<Coordinator>> {
-    let edits =
-        Router::new().route("/v1/images/edits", post(edits::edit)).layer(DefaultBodyLimit::max(edits::MAX_BYTES));
-    Router::new()
-        .route("/v1/images/generations", post(images::generate))
-        .route("/v1/embeddings", post(embeddings::embed))
-        .route("/v1/tasks", post(tasks::submit))
-        .route("/v1/tasks/{id}", get(tasks::show).delete(tasks::cancel))
-        .route("/v1/tasks/{id}/receipt", get(tasks::receipt))
-        .route("/v1/challenges", get(challenges::list))
-        .route("/v1/models", get(network::models))
-        .route("/v1/network", get(network::network))
-        .route("/v1/draws/{sequence}", get(network::draw))
-        .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(network::ready))
+    let (router, description) = routes().split_for_parts();
+    router.route("/openapi.json", get(async move || Json(description.clone())))
+}
+
+fn routes() -> OpenApiRouter<Arc<Coordinator>> {
+    let edits = OpenApiRouter::default().routes(routes!(edits::edit)).layer(DefaultBodyLimit::max(edits::MAX_BYTES));
+    OpenApiRouter::with_openapi(openapi::Head::openapi())
+        .routes(routes!(images::generate))
+        .routes(routes!(embeddings::embed))
+        .routes(routes!(tasks::submit))
+        .routes(routes!(tasks::show, tasks::cancel))
+        .routes(routes!(tasks::receipt))
+        .routes(routes!(challenges::list))
+        .routes(routes!(network::models))
+        .routes(routes!(network::network))
+        .routes(routes!(network::draw))
+        .routes(routes!(network::health))
+        .routes(routes!(network::ready))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .merge(edits)
 }

@@ -10,27 +10,35 @@ use axum::{
 use cuckoo_protocol::{amount::wei, contracts::Role, manifest::Manifest};
 use serde::Serialize;
 use std::{sync::Arc, time::Instant};
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Models {
     object: &'static str,
     data: Vec<Model>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Model {
     id: String,
     object: &'static str,
+    #[schema(value_type = String)]
     owned_by: Address,
+    #[schema(value_type = String)]
     model_id: B256,
     /// Wei a pricing unit.
     #[serde(with = "wei")]
+    #[schema(value_type = String)]
     unit_price: U256,
     /// Whether a false result can cost its miner stake; else audits find it, and it costs the payment.
     slashable: bool,
+    /// What it can do, and all its files: `cuckoo.json`.
+    #[schema(value_type = Object)]
     manifest: Manifest,
 }
 
+/// The models that work is offered for.
+#[utoipa::path(get, path = "/v1/models", tag = "network", responses((status = 200, description = "The models", body = Models)))]
 pub(super) async fn models(State(coordinator): State<Arc<Coordinator>>) -> Json<Models> {
     let model = |offered: &crate::catalogue::Offered| Model {
         id: offered.manifest.name.clone(),
@@ -44,33 +52,40 @@ pub(super) async fn models(State(coordinator): State<Arc<Coordinator>>) -> Json<
     Json(Models { object: "list", data: coordinator.catalogue.iter().map(model).collect() })
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Network {
     chain_id: u64,
     block: u64,
     /// No RPC answers: what follows may be old.
     stale: bool,
+    #[schema(value_type = String)]
     registry: Address,
+    #[schema(value_type = String)]
     coordinator: Address,
+    #[schema(value_type = String)]
     node: Address,
     /// keccak256 of the secret of today's draws.
+    #[schema(value_type = String)]
     draw_commitment: B256,
     tasks: Tasks,
     miners: Vec<Miner>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Tasks {
     queued: usize,
     leased: usize,
     done: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Miner {
+    #[schema(value_type = String)]
     operator: Address,
+    #[schema(value_type = String)]
     node: Address,
     #[serde(with = "wei")]
+    #[schema(value_type = String)]
     weight: U256,
     live: bool,
     slots: usize,
@@ -78,9 +93,13 @@ struct Miner {
     served: u64,
     /// Wei since the channel began.
     #[serde(with = "wei")]
+    #[schema(value_type = String)]
     owed: U256,
 }
 
+/// Who works here, and how much.
+#[utoipa::path(get, path = "/v1/network", tag = "network",
+    responses((status = 200, description = "The network as this coordinator sees it", body = Network), ApiError))]
 pub(super) async fn network(State(coordinator): State<Arc<Coordinator>>) -> Result<Json<Network>, ApiError> {
     let snapshot = coordinator.view.snapshot();
     let mut miners = Vec::new();
@@ -116,25 +135,32 @@ pub(super) async fn network(State(coordinator): State<Arc<Coordinator>>) -> Resu
     }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Draw {
     sequence: u64,
     /// Unix day whose secret was used.
     day: u64,
     /// Null until that day is over.
+    #[schema(value_type = Option<String>)]
     secret: Option<B256>,
+    #[schema(value_type = String)]
     chosen: Address,
     /// Sorted by address.
     candidates: Vec<DrawCandidate>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct DrawCandidate {
+    #[schema(value_type = String)]
     miner: Address,
     #[serde(with = "wei")]
+    #[schema(value_type = String)]
     weight: U256,
 }
 
+/// How a miner was drawn for a task: who could have been, and when the day is over, by what secret.
+#[utoipa::path(get, path = "/v1/draws/{sequence}", tag = "network", params(("sequence" = u64, Path, description = "Of the draw")),
+    responses((status = 200, description = "The draw", body = Draw), ApiError))]
 pub(super) async fn draw(
     State(coordinator): State<Arc<Coordinator>>,
     Path(sequence): Path<u64>,
@@ -147,6 +173,8 @@ pub(super) async fn draw(
 }
 
 /// 200 while tasks can be taken and given away: the chain answers and this agent is an active coordinator there.
+#[utoipa::path(get, path = "/readyz", tag = "operators",
+    responses((status = 200, description = "Ready", body = String), ApiError))]
 pub(super) async fn ready(State(coordinator): State<Arc<Coordinator>>) -> Result<&'static str, ApiError> {
     let unavailable = |code, why| Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, why));
     let snapshot = coordinator.view.snapshot();
@@ -160,4 +188,10 @@ pub(super) async fn ready(State(coordinator): State<Arc<Coordinator>>) -> Result
         return unavailable("not_active", "this node is not that of an active coordinator: stake and register first");
     }
     Ok("ready")
+}
+
+/// 200 as long as this agent answers at all.
+#[utoipa::path(get, path = "/healthz", tag = "operators", responses((status = 200, description = "Alive", body = String)))]
+pub(super) async fn health() -> &'static str {
+    "ok"
 }

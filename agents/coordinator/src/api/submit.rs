@@ -55,6 +55,11 @@ pub(super) async fn submit(
         return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "queue_full", message).retry_after(5));
     }
 
+    if !blob.is_empty() && coordinator.config.checks_lack_pictures() {
+        let message =
+            "this coordinator has results checked by miners, which are given no input pictures, so it takes none";
+        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "unchecked", message).param("image"));
+    }
     let salt = B256::new(rand::random());
     let request = Request::new(offered.model_id, salt, &body, &blob, disputable);
     let bytes = request.encode().map_err(|error| impossible(text_field(&body), error.to_string()))?;

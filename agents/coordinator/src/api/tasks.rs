@@ -1,6 +1,13 @@
 //! `/v1/tasks`: the same work without waiting for it.
 
-use super::{App, challenges::Challenge, embeddings::EmbeddingRequest, images::ImageRequest, submit::impossible};
+use super::{
+    App,
+    challenges::Challenge,
+    embeddings::EmbeddingRequest,
+    images::ImageRequest,
+    openapi::{self, IdempotencyKey},
+    submit::impossible,
+};
 use crate::{
     coordinator::Coordinator,
     error::{ApiError, Body},
@@ -17,12 +24,16 @@ use cuckoo_protocol::{amount::wei, body::Body as RequestBody, receipt::Receipt, 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{OneOfBuilder, Ref, RefOr, Schema},
+};
 
 /// How long an app is kept waiting for its task.
 const WAIT: Duration = Duration::from_secs(300);
 
 /// A part of an output in OpenAI's form.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(super) enum Item {
     Picture { b64_json: String },
@@ -30,7 +41,7 @@ pub(super) enum Item {
 }
 
 /// A vector.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(super) enum Numbers {
     Floats(Vec<f32>),
@@ -39,7 +50,7 @@ pub(super) enum Numbers {
 }
 
 /// How vectors are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Encoding {
     #[default]
@@ -55,6 +66,15 @@ pub(super) enum TaskRequest {
     Embedding(EmbeddingRequest),
 }
 
+impl PartialSchema for TaskRequest {
+    fn schema() -> RefOr<Schema> {
+        let reference = |name| Ref::from_schema_name(name);
+        OneOfBuilder::new().item(reference("ImageRequest")).item(reference("EmbeddingRequest")).into()
+    }
+}
+
+impl ToSchema for TaskRequest {}
+
 impl TryFrom<Value> for TaskRequest {
     type Error = serde_json::Error;
 
@@ -67,17 +87,21 @@ impl TryFrom<Value> for TaskRequest {
 }
 
 /// A task as apps see it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct TaskAnswer {
     id: String,
+    /// `queued`, `leased`, `done`, `failed` or `cancelled`.
     status: &'static str,
     model: String,
+    /// Wei.
     #[serde(with = "wei")]
+    #[schema(value_type = String)]
     price: alloy::primitives::U256,
     /// Unix seconds.
     created: i64,
     updated: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     miner: Option<alloy::primitives::Address>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -91,6 +115,9 @@ pub(super) struct TaskAnswer {
     data: Option<Vec<Item>>,
 }
 
+/// Hands in the work of one of the other calls, and does not wait for it.
+#[utoipa::path(post, path = "/v1/tasks", tag = "tasks", params(IdempotencyKey), request_body = TaskRequest,
+    responses((status = 202, description = "It is stored", body = TaskAnswer), ApiError), security(("api_key" = [])))]
 pub(super) async fn submit(
     State(coordinator): State<Arc<Coordinator>>,
     app: App,
@@ -109,6 +136,9 @@ pub(super) async fn submit(
     Ok((StatusCode::ACCEPTED, Json(answer(&coordinator, task).await?)))
 }
 
+/// A task's status, and its output when it is done.
+#[utoipa::path(get, path = "/v1/tasks/{id}", tag = "tasks", params(("id" = String, Path, description = "Of the task")),
+    responses((status = 200, description = "The task", body = TaskAnswer), ApiError), security(("api_key" = [])))]
 pub(super) async fn show(
     State(coordinator): State<Arc<Coordinator>>,
     _: App,
@@ -118,6 +148,9 @@ pub(super) async fn show(
     Ok(Json(answer(&coordinator, task).await?))
 }
 
+/// Takes a task back, if it has not ended.
+#[utoipa::path(delete, path = "/v1/tasks/{id}", tag = "tasks", params(("id" = String, Path, description = "Of the task")),
+    responses((status = 200, description = "The task", body = TaskAnswer), ApiError), security(("api_key" = [])))]
 pub(super) async fn cancel(
     State(coordinator): State<Arc<Coordinator>>,
     _: App,
@@ -131,6 +164,9 @@ pub(super) async fn cancel(
     Ok(Json(answer(&coordinator, task).await?))
 }
 
+/// The signed offer and result of a task that is done.
+#[utoipa::path(get, path = "/v1/tasks/{id}/receipt", tag = "tasks", params(("id" = String, Path, description = "Of the task")),
+    responses((status = 200, description = "The receipt", body = openapi::Receipt), ApiError), security(("api_key" = [])))]
 pub(super) async fn receipt(
     State(coordinator): State<Arc<Coordinator>>,
     _: App,
