@@ -236,6 +236,8 @@ fn deploy(url: &Url, config: &Value) -> Deployment {
     *count += 1;
     // The script may write nowhere else.
     let file = root().join(format!("deployments/test-{}-{count}.json", std::process::id()));
+    // A fresh clone has no such folder.
+    std::fs::create_dir_all(root().join("deployments")).unwrap();
     let parameters = file.with_extension("config.json");
     std::fs::write(&parameters, config.to_string()).unwrap();
     let output = Command::new(foundry("forge"))
