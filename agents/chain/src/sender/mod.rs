@@ -211,7 +211,10 @@ impl Inner {
                     state.journal.clear().await?;
                     return Err(SendError::Superseded { sender, nonce });
                 }
-                Ok(Fate::Gap { known }) if begun.elapsed() >= timing.bump_after => {
+                // What a reorganisation took back is known here, and only has to be mined again.
+                Ok(Fate::Gap { known })
+                    if begun.elapsed() >= timing.bump_after && !state.mined.contains_key(&known) =>
+                {
                     let journal = state.journal.path().to_owned();
                     return Err(SendError::Gap { sender, known, nonce, journal });
                 }

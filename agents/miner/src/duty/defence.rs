@@ -1,6 +1,6 @@
 //! Accused: the transition is opened from the stored trace, or from the request computed again.
 
-use super::{BenchError, Duty, DutyError, Outcome};
+use super::{Duty, DutyError, Outcome};
 use crate::metrics;
 use alloy::primitives::{Address, U256};
 use cuckoo_chain::disputes::{Dispute, MAX_CHUNKS};
@@ -13,11 +13,21 @@ use cuckoo_protocol::{
     trace::trace_root,
 };
 use std::ops::ControlFlow;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
+
+/// What a defence wants.
+#[derive(Debug)]
+pub(super) struct Want {
+    /// For people.
+    pub(super) why: String,
+    /// Whether computing the request again would not help, now or later.
+    pub(super) computed: bool,
+}
 
 impl Duty {
     /// Opens what is missing of the transition, in as many transactions as it takes.
-    pub(super) async fn answer(&self, dispute: &Dispute, me: Address) -> Result<Outcome, DutyError> {
+    /// `recompute`: whether the request may be computed again if its trace is lost. That takes long, and comes out alike each time.
+    pub(super) async fn answer(&self, dispute: &Dispute, me: Address, recompute: bool) -> Result<Outcome, DutyError> {
         let accusation = &dispute.accusation;
         let (id, result) = (accusation.id, accusation.result);
         let mut missing = Vec::new();
@@ -32,17 +42,9 @@ impl Duty {
             return Ok(Outcome::Wait);
         }
         warn!(dispute = %id, transition = accusation.transition, challenger = %accusation.challenger, "accused: answering");
-        let Some(states) = self.states(dispute).await? else {
-            let cost = self.cost(dispute, me).await;
-            error!(
-                dispute = %id,
-                "CANNOT ANSWER: there is no trace of this result, and it cannot be computed again. Unless transition {} is open \
-                 before {} (chain seconds), this miner is slashed: {cost}. If it was made with another --data-dir, --device or \
-                 --model, start the agent again with that",
-                accusation.transition, accusation.answer_until
-            );
-            metrics::dispute("defenceless");
-            return Ok(Outcome::Aside);
+        let states = match self.states(dispute, recompute).await? {
+            Ok(states) => states,
+            Err(want) => return Err(DutyError::Defenceless { want, at_stake: self.at_stake(dispute, me).await }),
         };
         for (part, bits) in missing {
             let opened = match part {
@@ -50,8 +52,8 @@ impl Duty {
                 Part::Blob => open_blob(&self.input(dispute).await),
             };
             let Some(opened) = opened else {
-                error!(dispute = %id, "CANNOT ANSWER: {part:?} is not there");
-                return Ok(Outcome::Aside);
+                let want = Want { why: format!("{part:?} is not there"), computed: false };
+                return Err(DutyError::Defenceless { want, at_stake: self.at_stake(dispute, me).await });
             };
             let chunks = opened.chunks.len();
             let mut left = bits & of_chunks(chunks);
@@ -65,43 +67,37 @@ impl Duty {
         Ok(Outcome::Done)
     }
 
-    /// The states that the result commits to; `None` if there are none to be had.
-    async fn states(&self, dispute: &Dispute) -> Result<Option<Vec<Vec<u8>>>, DutyError> {
+    /// The states that the result commits to, or why there are none to be had.
+    async fn states(&self, dispute: &Dispute, recompute: bool) -> Result<Result<Vec<Vec<u8>>, Want>, DutyError> {
         let accusation = &dispute.accusation;
         let root = accusation.message.traceRoot;
-        match self.workshop.store.trace(accusation.message.offerHash).await {
-            Ok(Some(states)) if trace_root(&states) == root => return Ok(Some(states)),
-            Ok(Some(_)) => warn!(dispute = %accusation.id, "the stored trace is another one"),
-            Ok(None) => warn!(dispute = %accusation.id, "the trace is not there any more"),
-            Err(e) => warn!(dispute = %accusation.id, "the trace cannot be read: {e}"),
+        let stored = match self.workshop.store.trace(accusation.message.offerHash).await {
+            Ok(Some(states)) if trace_root(&states) == root => return Ok(Ok(states)),
+            Ok(Some(_)) => "the stored trace is another one".to_owned(),
+            Ok(None) => "the trace is not in --data-dir".to_owned(),
+            Err(e) => format!("the trace cannot be read: {e}"),
+        };
+        let want = |why: &str, computed: bool| Ok(Err(Want { why: format!("{stored}; {why}"), computed }));
+        if !recompute {
+            return want("computed again, it was another one", true);
         }
         let body = match Request::decode(&accusation.request).and_then(|request| request.body()) {
             Ok(body) => body,
-            Err(e) => {
-                warn!(dispute = %accusation.id, "the request cannot be computed again: {e}");
-                return Ok(None);
-            }
+            Err(e) => return want(&format!("the request cannot be computed again: {e}"), true),
         };
         let blob = self.input(dispute).await;
         if blob.len() != body.blob_bytes() {
-            return Ok(None);
+            return want("its input pictures are not there, so it cannot be computed again", false);
         }
-        info!(dispute = %accusation.id, "computing the request again");
+        info!(dispute = %accusation.id, "computing the request again: {stored}");
         let work = move |model: &mut cuckoo_inference::Model| {
             let generation = model.generate(&body, &blob, &mut |_, _| ControlFlow::Continue(()))?;
             Ok(generation.states.iter().map(State::to_bytes).collect::<Vec<_>>())
         };
         match self.bench.run(accusation.offer.modelId, work).await {
-            Ok(states) if trace_root(&states) == root => Ok(Some(states)),
-            Ok(_) => {
-                warn!(dispute = %accusation.id, "computed again, the trace is another one");
-                Ok(None)
-            }
-            Err(e @ BenchError::Unknown(_)) => {
-                warn!(dispute = %accusation.id, "the request cannot be computed again: {e}");
-                Ok(None)
-            }
-            Err(e) => Err(e.into()),
+            Ok(states) if trace_root(&states) == root => Ok(Ok(states)),
+            Ok(_) => want("computed again, it is another one", true),
+            Err(e) => want(&format!("it cannot be computed again: {e}"), false),
         }
     }
 
@@ -115,7 +111,7 @@ impl Duty {
     }
 
     /// What a conviction takes from the operator's own stake, in words.
-    async fn cost(&self, dispute: &Dispute, me: Address) -> String {
+    async fn at_stake(&self, dispute: &Dispute, me: Address) -> String {
         let Some(parameters) = self.following.docket().parameters(dispute).cloned() else {
             return "its fraction".into();
         };

@@ -39,7 +39,8 @@ impl Duty {
             return Ok(Outcome::Wait);
         }
         if dispute.accusation.accused != me && self.court.votes(id, me).await? == 0 {
-            return Ok(Outcome::Aside);
+            // Not for good: a reorganisation may give the same beacon another value, and this miner votes.
+            return Ok(Outcome::Later);
         }
         tokio::time::sleep(patience).await;
         match self.court.resolve(id).await {
@@ -156,7 +157,8 @@ impl Duty {
                 info!(dispute = %dispute.id(), round, amount = format_cai(paid), "paid for a verdict");
                 Ok(Outcome::Done)
             }
-            Err(SendError::Refused(why)) => {
+            // Every other refusal passes: a node that lags behind, or a reorganisation, does not know the end yet.
+            Err(SendError::Refused(why)) if why.starts_with("NothingToClaim") => {
                 warn!(dispute = %dispute.id(), round, "the verdict is not paid: {why}");
                 Ok(Outcome::Aside)
             }

@@ -10,7 +10,7 @@ mod plan;
 pub use bench::{Bench, BenchError};
 pub use plan::{Step, next, patience};
 
-use crate::{backoff::Backoff, store::StoreError, workshop::Workshop};
+use crate::{backoff::Backoff, metrics, store::StoreError, workshop::Workshop};
 use alloy::primitives::{Address, B256};
 use cuckoo_chain::{
     Chain, SendError, View,
@@ -63,6 +63,12 @@ enum DutyError {
     Beacon(#[from] BeaconError),
     #[error(transparent)]
     Send(#[from] SendError),
+    #[error(
+        "CANNOT ANSWER: {}. Unless the transition is open in time, this miner is slashed: {at_stake}. If the result was made with \
+         another --data-dir, --device or --model, start the agent again with that; a trace that is put back is found within half a minute",
+        want.why
+    )]
+    Defenceless { want: defence::Want, at_stake: String },
 }
 
 /// What became of a step.
@@ -71,6 +77,8 @@ enum Outcome {
     Done,
     /// Not yet: look again with the next block.
     Wait,
+    /// It cannot be done now, and has said so; what is missing may come back, so it is tried again after a pause.
+    Later,
     /// Nothing to do, or nothing that can be done.
     Aside,
 }
@@ -82,6 +90,8 @@ struct Memory {
     failed: HashMap<(B256, Step), (Backoff, Instant)>,
     aside: HashSet<(B256, Step)>,
     first_due: HashMap<(B256, Step), Instant>,
+    /// Disputes for which computing the request again did not give the trace.
+    computed: HashSet<B256>,
 }
 
 impl Duty {
@@ -131,17 +141,24 @@ impl Duty {
             }
             memory.busy.insert(id);
             let (duty, docket, dispute) = (self.clone(), docket.clone(), dispute.clone());
+            let recompute = !memory.computed.contains(&id);
             tasks.spawn(async move {
-                let outcome = duty.take(&docket, &dispute, me, step).await;
+                let outcome = duty.take(&docket, &dispute, me, (step, recompute)).await;
                 (id, step, outcome)
             });
         }
         memory.forget(docket);
     }
 
-    async fn take(&self, docket: &Docket, dispute: &Dispute, me: Address, step: Step) -> Result<Outcome, DutyError> {
+    async fn take(
+        &self,
+        docket: &Docket,
+        dispute: &Dispute,
+        me: Address,
+        (step, recompute): (Step, bool),
+    ) -> Result<Outcome, DutyError> {
         match step {
-            Step::Answer => self.answer(dispute, me).await,
+            Step::Answer => self.answer(dispute, me, recompute).await,
             Step::CallJury { beacon, .. } => self.call_jury(docket, dispute, me, beacon).await,
             Step::Judge { round, seed, reveal_until } => {
                 self.judge(docket, dispute, me, (round, seed, reveal_until)).await
@@ -174,13 +191,23 @@ impl Duty {
         memory.busy.remove(&id);
         match outcome {
             // The docket shows it a block later; until then it would be tried again in vain.
-            Ok(Outcome::Done) => drop(memory.pause(id, step)),
+            Ok(Outcome::Done | Outcome::Later) => drop(memory.pause(id, step)),
             Ok(Outcome::Wait) => {}
             Ok(Outcome::Aside) => drop(memory.aside.insert((id, step))),
             // Somebody else was first, most likely; the next docket tells.
             Err(DutyError::Send(SendError::Refused(why))) if matches!(step, Step::Resolve { .. }) => {
                 debug!(dispute = %id, "not resolved: {why}");
                 memory.pause(id, step);
+            }
+            // What is missing may come back: a disk that is mounted again, a trace from a backup.
+            Err(DutyError::Defenceless { want, at_stake }) => {
+                if want.computed {
+                    memory.computed.insert(id);
+                }
+                if memory.pause(id, step) {
+                    metrics::dispute("defenceless");
+                    error!(dispute = %id, "{}", DutyError::Defenceless { want, at_stake });
+                }
             }
             Err(e) => {
                 if memory.pause(id, step) {
@@ -224,6 +251,7 @@ impl Memory {
     fn forget(&mut self, docket: &Docket) {
         self.failed.retain(|(id, _), _| docket.get(*id).is_some());
         self.aside.retain(|(id, _)| docket.get(*id).is_some());
+        self.computed.retain(|id| docket.get(*id).is_some());
         self.first_due.retain(|(id, _), _| docket.get(*id).is_some());
     }
 }
