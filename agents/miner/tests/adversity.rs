@@ -23,6 +23,9 @@ use serde_json::json;
 use stage::{Delivery, ONE_THREAD, STEPS, Stage, all_claimed, forge, open_sender};
 use std::time::{Duration, Instant};
 
+/// Whether a dispute has come so far.
+type Reached = fn(&Docket, B256) -> bool;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_defence_that_comes_back_is_used_and_goes_on_after_a_kill() {
     let stage = Stage::new().await;
@@ -70,7 +73,7 @@ async fn agents_come_through_a_reorg_in_each_phase() {
     let id = stage.challenge(&honest, 2, no_tile()).await;
     reorg(&stage, 2).await;
     challenge_again(&stage, &honest, 2, id).await;
-    let stages: [(&str, fn(&Docket, B256) -> bool); 5] = [
+    let stages: [(&str, Reached); 5] = [
         ("it is answered", |docket, id| !matches!(phase(docket, id), None | Some(Phase::Answer { .. }))),
         ("the jury is called", |docket, id| matches!(phase(docket, id), Some(Phase::Jury { .. }))),
         ("one has committed", |docket, id| docket.get(id).is_some_and(|it| !it.jurors.is_empty())),
