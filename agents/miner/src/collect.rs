@@ -92,6 +92,7 @@ impl Collector {
             earned += cumulative;
             collected += channel.collected;
             let uncollected = cumulative.saturating_sub(channel.collected);
+            self.workshop.credit.note(payer, uncollected, channel.balance);
             if uncollected.is_zero() || uncollected < self.collect_at {
                 continue;
             }

@@ -82,6 +82,11 @@ pub struct Flags {
     #[arg(long, value_name = "CAI", env = "CUCKOO_COLLECT_AT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collect_at: Option<String>,
+    /// CAI that a coordinator may owe beyond what its channel holds: above that nothing more is claimed from it until it has funded the
+    /// channel [default: 100]
+    #[arg(long, value_name = "CAI", env = "CUCKOO_CREDIT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credit: Option<String>,
     /// Hours for which traces are kept after an offer's expiry; longer if a result can still be challenged then [default: 30]
     #[arg(long, value_name = "HOURS", env = "CUCKOO_TRACE_HOURS")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,6 +135,7 @@ struct Raw {
     batch: u32,
     gpu_memory_mib: Option<u32>,
     collect_at: String,
+    credit: String,
     trace_hours: u32,
     trace_cap_gib: u32,
     #[serde(default)]
@@ -159,6 +165,8 @@ pub struct Settings {
     pub batch: u32,
     /// Wei.
     pub collect_at: U256,
+    /// Wei.
+    pub credit: U256,
     pub trace_seconds: u64,
     /// Bytes.
     pub trace_cap: u64,
@@ -182,6 +190,7 @@ impl Flags {
             slots: Some(1),
             batch: Some(1),
             collect_at: Some("1".to_owned()),
+            credit: Some("100".to_owned()),
             trace_hours: Some(30),
             trace_cap_gib: Some(20),
             drand_url: MIRRORS.iter().filter_map(|url| url.parse().ok()).collect(),
@@ -208,6 +217,7 @@ impl Raw {
         Ok(Settings {
             least_price: amount("--least-price", &self.least_price)?,
             collect_at: amount("--collect-at", &self.collect_at)?,
+            credit: amount("--credit", &self.credit)?,
             device: device(&self.device, self.threads, self.gpu_memory_mib)?,
             rpc_urls: self.rpc_url,
             deployment: self.deployment,

@@ -4,6 +4,7 @@ mod backoff;
 pub mod cli;
 pub mod collect;
 pub mod config;
+pub mod credit;
 mod doctor;
 pub mod duty;
 pub mod fleet;

@@ -3,6 +3,7 @@
 use crate::{
     collect::Collector,
     config::Settings,
+    credit::Credit,
     duty::{Bench, Duty},
     fleet::Fleet,
     metrics,
@@ -72,6 +73,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         checking: (!settings.no_checks).then(|| Bench::new(&packages, settings.device.clone())),
         models: packages.iter().map(|package| (package.model_id(), package.manifest().clone())).collect(),
         least_price: settings.least_price,
+        credit: Credit::new(settings.credit),
         trace_cap: settings.trace_cap,
         clock: Box::new(move || clock.now()),
         earned: Notify::new(),

@@ -1,6 +1,6 @@
 //! What all of a miner's sessions share.
 
-use crate::{duty::Bench, slots::Slots, store::Store};
+use crate::{credit::Credit, duty::Bench, slots::Slots, store::Store};
 use alloy::primitives::{B256, U256};
 use cuckoo_protocol::manifest::Manifest;
 use std::{collections::BTreeMap, sync::Arc};
@@ -19,6 +19,8 @@ pub struct Workshop {
     pub models: BTreeMap<B256, Manifest>,
     /// Wei a pricing unit.
     pub least_price: U256,
+    /// What coordinators may owe.
+    pub credit: Credit,
     /// Bytes of traces above which no work is claimed.
     pub trace_cap: u64,
     /// Chain seconds.

@@ -7,6 +7,7 @@ use alloy::{
     signers::local::PrivateKeySigner,
 };
 use cuckoo_miner::{
+    credit::Credit,
     link::{Link, Miner},
     session::Session,
     slots::{Job, Slots, Work, WorkError},
@@ -75,6 +76,7 @@ impl Agent {
             checking: None,
             models: BTreeMap::from([(manifest.model_id(), manifest)]),
             least_price: U256::ZERO,
+            credit: Credit::new(U256::from(100)),
             trace_cap,
             clock: Box::new(|| NOW),
             earned: Notify::new(),
@@ -136,6 +138,32 @@ async fn a_lease_becomes_a_signed_result_and_a_voucher() {
     let trace = agent.workshop.store.trace(offer_hash).await.unwrap().unwrap();
     assert_eq!(trace.len(), offers[0].states() as usize);
     assert_eq!(fake.get().logins.len(), 1);
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_claimed_from_a_coordinator_that_owes_more_than_its_channel_holds() {
+    let (fake, dir) = (Fake::start().await, dir());
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
+    fake.offer("a", 5);
+    agent.earns(&fake, 5).await;
+    // As the collector finds it: just covered, then a wei too little.
+    let owes = |uncollected: u64, balance: u64| {
+        agent.workshop.credit.note(fake.coordinator.operator, U256::from(uncollected), U256::from(balance));
+    };
+    owes(300, 200);
+    fake.offer("b", 5);
+    agent.earns(&fake, 10).await;
+    owes(300, 199);
+    // A claim may be parked already.
+    fake.offer("c", 5);
+    agent.earns(&fake, 15).await;
+    let claims = fake.get().claims;
+    fake.offer("d", 5);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!((fake.get().claims, agent.total(&fake).await), (claims, Some(U256::from(15))), "it works on credit");
+    owes(300, 300);
+    agent.earns(&fake, 20).await;
     agent.stop().await;
 }
 

@@ -16,6 +16,7 @@ use cuckoo_chain::{
 use cuckoo_coordinator::audit::{Checker, Coin, Rules};
 use cuckoo_inference::{Device, Package, runtime};
 use cuckoo_miner::{
+    credit::Credit,
     duty::{Bench, Duty},
     slots::Slots,
     store::Store,
@@ -184,6 +185,7 @@ async fn juror(
         checking: None,
         models: [(package.model_id(), package.manifest().clone())].into(),
         least_price: U256::ZERO,
+        credit: Credit::new(U256::ZERO),
         trace_cap: 0,
         clock: Box::new(|| 0),
         earned: Notify::new(),

@@ -13,8 +13,8 @@ use crate::{
     voucher::VoucherError,
     workshop::Workshop,
 };
-use alloy::primitives::Address;
-use cuckoo_protocol::link::ClaimAnswer;
+use alloy::primitives::{Address, U256};
+use cuckoo_protocol::{amount::format_cai, link::ClaimAnswer};
 use std::{
     sync::{
         Arc,
@@ -28,6 +28,9 @@ use tracing::{debug, info, warn};
 
 /// After an answer that proves a coordinator wrong, or on a full disk: what soon trying again would not change.
 const LONG_PAUSE: Duration = Duration::from_secs(60);
+
+/// Until a channel is looked at again that does not cover what is owed.
+const CREDIT_PAUSE: Duration = Duration::from_secs(5);
 
 /// Against a coordinator that answers claims at once, or with leases that are of no use.
 const LEAST_PAUSE: Duration = Duration::from_secs(1);
@@ -48,6 +51,11 @@ enum SessionError {
     Voucher(#[from] VoucherError),
     #[error(transparent)]
     Work(#[from] WorkError),
+    #[error(
+        "it owes {} CAI more than its channel holds: no work is claimed until it has funded the channel. --credit says how much it may owe",
+        format_cai(*.0)
+    )]
+    Credit(U256),
     #[error("traces take {0} bytes: no work is claimed until old ones may go. Raise --trace-cap-gib if there is space")]
     TracesFull(u64),
 }
@@ -56,6 +64,7 @@ impl SessionError {
     /// How long to wait at least.
     fn pause(&self) -> Duration {
         match self {
+            Self::Credit(_) => CREDIT_PAUSE,
             Self::Login(LoginError::Link(_)) | Self::Link(_) | Self::Work(_) => Duration::ZERO,
             Self::Login(_) | Self::Voucher(_) | Self::TracesFull(_) | Self::Store(_) => LONG_PAUSE,
         }
@@ -124,6 +133,10 @@ impl Session {
     async fn turn(&self, stop: &CancellationToken) -> Result<(), SessionError> {
         self.login().await?;
         self.submit_pending().await?;
+        if let Some(uncovered) = self.workshop.credit.exceeded(self.link.channel().payer) {
+            self.workshop.earned.notify_one();
+            return Err(SessionError::Credit(uncovered));
+        }
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = self.workshop.slots.wait() => {}

@@ -14,6 +14,7 @@ use cuckoo_chain::{
 };
 use cuckoo_inference::{Device, Model, Package, State, runtime};
 use cuckoo_miner::{
+    credit::Credit,
     duty::{Bench, Duty},
     slots::Slots,
     store::{Pending, Store, StoreError},
@@ -196,6 +197,7 @@ impl Stage {
             checking: None,
             models: [(self.package.model_id(), self.package.manifest().clone())].into(),
             least_price: U256::ZERO,
+            credit: Credit::new(U256::from(100)),
             trace_cap: 1 << 30,
             clock: Box::new(|| 0),
             earned: Notify::new(),
