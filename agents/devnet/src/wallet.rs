@@ -34,6 +34,9 @@ sol! {
     }
 }
 
+/// For verbs of Staking: the first of an epoch takes more gas than an estimate from just before finds.
+const STAKING_GAS: u64 = 1_000_000;
+
 /// An account that sends its own transactions, one after another even when several tasks use it.
 #[derive(Clone, Debug)]
 pub struct Wallet {
@@ -100,7 +103,8 @@ impl Wallet {
         let approved = token.approve(self.contracts.staking, amount).send().await?.get_receipt().await?;
         ensure!(approved.status(), "the approval failed on chain");
         let staking = IStaking::new(self.contracts.staking, &self.provider);
-        let staked = staking.delegate(operator, amount, self.address).send().await?.get_receipt().await?;
+        let delegate = staking.delegate(operator, amount, self.address).gas(STAKING_GAS);
+        let staked = delegate.send().await?.get_receipt().await?;
         ensure!(staked.status(), "staking failed on chain");
         Ok(())
     }
@@ -141,7 +145,8 @@ impl Wallet {
     pub async fn undelegate(&self, operator: Address, shares: U256) -> Result<()> {
         let _turn = self.turn.lock().await;
         let staking = IStaking::new(self.contracts.staking, &self.provider);
-        let receipt = staking.undelegate(operator, shares).send().await?.get_receipt().await?;
+        let undelegate = staking.undelegate(operator, shares).gas(STAKING_GAS);
+        let receipt = undelegate.send().await?.get_receipt().await?;
         ensure!(receipt.status(), "undelegating failed on chain");
         Ok(())
     }
