@@ -16,19 +16,19 @@ const MARGIN: u64 = 4;
 /// Ticks for which it does at most: whoever is not done then never will be.
 const PATIENCE: u32 = 300;
 
-/// What is being done, and until when it must be (chain seconds), by dispute. Clones share it.
+/// What is being done, and until when it must be (chain seconds), by result or dispute. Clones share it.
 #[derive(Clone, Default)]
 pub struct Work(Arc<Mutex<HashMap<B256, u64>>>);
 
 impl Work {
-    /// Something has to be done for a dispute.
-    pub fn begin(&self, dispute: B256, deadline: u64) {
-        self.table().insert(dispute, deadline);
+    /// Something has to be done about a result or a dispute.
+    pub fn begin(&self, about: B256, deadline: u64) {
+        self.table().insert(about, deadline);
     }
 
     /// It is done, or came to nothing.
-    pub fn end(&self, dispute: B256) {
-        self.table().remove(&dispute);
+    pub fn end(&self, about: B256) {
+        self.table().remove(&about);
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<B256, u64>> {

@@ -261,6 +261,8 @@ impl Delivery {
             return Ok(None);
         }
         row.audited(miner.passed < ground.record);
+        // From now on a challenge may become due.
+        ground.work.begin(self.digest, expiry + ground.rules.challenge_window);
         let now = ground.chain.now();
         let (finding, not_before) = if conduct == Conduct::Refuses {
             // A transition that it cannot foresee.
@@ -274,6 +276,7 @@ impl Delivery {
             (checker.check(offer.modelId, evidence(&self.body, &self.made)).await?, now)
         };
         let Some(finding) = finding else {
+            ground.work.end(self.digest);
             miner.passed += 1;
             miner.cumulative += price;
             return Ok(None);
@@ -283,6 +286,6 @@ impl Delivery {
         let (id, challenge) = accusation(disputes, &self.receipt, self.digest, &finding, Some(&self.made.output))
             .context("no such tile")?;
         let (accused, states) = (miner.node.clone(), self.made.states);
-        Ok(Some(Case { accused, conduct, not_before, id, challenge, states }))
+        Ok(Some(Case { accused, conduct, not_before, result: self.digest, id, challenge, states }))
     }
 }

@@ -39,6 +39,8 @@ pub struct Case {
     pub conduct: Conduct,
     /// Chain seconds after which the challenge is raised: before, the trace may still come.
     pub not_before: u64,
+    /// Digest of the result.
+    pub result: B256,
     /// Of the dispute.
     pub id: B256,
     /// The accusation.
@@ -55,10 +57,8 @@ pub async fn run(ground: &Ground, case: Case) -> Result<End> {
     while !ground.bank.is_after(case.not_before).await? {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    let latest = case.challenge.offer.message.expiry + ground.rules.challenge_window;
-    ground.work.begin(case.id, latest);
     let challenged = ground.court.challenge(&case.challenge).await.context("the challenge");
-    ground.work.end(case.id);
+    ground.work.end(case.result);
     let (id, _) = challenged?;
     ensure!(id == case.id, "the dispute has another id than foreseen");
     match case.conduct {
