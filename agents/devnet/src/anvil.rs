@@ -8,12 +8,15 @@ use alloy::{
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::{net::TcpListener, path::Path, process::Command, time::Duration};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
 /// EIP-155 id of every development chain.
 pub const CHAIN_ID: u64 = 31337;
+
+/// Between two blocks of a chain whose pace is set.
+const BLOCK_PAUSE: Duration = Duration::from_millis(150);
 
 /// A running anvil that mines blocks by the clock and finalises each two blocks later.
 #[derive(Debug)]
@@ -70,7 +73,8 @@ impl Anvil {
     }
 
     /// Has the chain's seconds last `second` from now on, as long as what is returned is kept, and its time stand still while `waits` says
-    /// so of it (chain seconds).
+    /// so of it (chain seconds). Blocks come one after another: anvil's own clock queues them when the machine is busy, each with the
+    /// transactions of the moment at which it was due, so that a new transaction waits for all of them.
     ///
     /// # Errors
     /// If the chain does not answer.
@@ -80,20 +84,20 @@ impl Anvil {
         waits: impl Fn(u64) -> bool + Send + 'static,
     ) -> Result<AbortOnDropHandle<()>> {
         let provider = self.provider();
+        provider.raw_request::<_, Value>("evm_setIntervalMining".into(), json!([0])).await?;
         provider.raw_request::<_, Value>("anvil_setBlockTimestampInterval".into(), json!([0])).await?;
         let head = provider.get_block(BlockId::latest()).await?.context("the chain has no block")?;
-        let mut time = head.header.timestamp;
+        let (mut time, mut begun) = (head.header.timestamp, Instant::now());
         Ok(AbortOnDropHandle::new(tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(second);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
-                ticks.tick().await;
-                if waits(time) {
-                    continue;
+                sleep(BLOCK_PAUSE).await;
+                if begun.elapsed() >= second && !waits(time) {
+                    (time, begun) = (time + 1, Instant::now());
+                    // A second that is missed is made up for by the next one, which is a later time.
+                    let _ = provider.raw_request::<_, Value>("evm_setNextBlockTimestamp".into(), json!([time])).await;
                 }
-                time += 1;
-                // A second that is missed is made up for by the next one, which is a later time.
-                let _ = provider.raw_request::<_, Value>("evm_setNextBlockTimestamp".into(), json!([time])).await;
+                // If the chain is gone, whoever uses it says so.
+                let _ = provider.raw_request::<_, Value>("evm_mine".into(), json!([])).await;
             }
         })))
     }

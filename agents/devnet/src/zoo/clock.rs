@@ -5,16 +5,14 @@ use alloy::primitives::B256;
 use cuckoo_chain::disputes::{Dispute, Docket, Following, Phase};
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 /// Seconds before a deadline at which time stands still.
 const MARGIN: u64 = 4;
-/// Ticks for which it does at most: whoever is not done then never will be.
-const PATIENCE: u32 = 300;
+/// For which it does at most: whoever is not done then never will be.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is being done, and until when it must be (chain seconds), by result or dispute. Clones share it.
 #[derive(Clone, Default)]
@@ -42,16 +40,17 @@ impl Work {
 
 /// Says when time has to wait: for what is in `work`, and for so many `jurors` of each dispute.
 pub fn waits(work: Work, following: Following, jurors: usize) -> impl Fn(u64) -> bool + Send + 'static {
-    let waited = AtomicU32::new(0);
+    let since = Mutex::new(None::<Instant>);
     move |now| {
+        let mut since = since.lock().unwrap_or_else(PoisonError::into_inner);
         let docket = following.docket();
         // What is not seen yet may be due.
         let behind = docket.timestamp < now;
         let due = behind || work.is_due(now) || docket.open().any(|dispute| is_due(&docket, dispute, now, jurors));
-        if due && waited.fetch_add(1, Ordering::Relaxed) < PATIENCE {
+        if due && since.get_or_insert_with(Instant::now).elapsed() < PATIENCE {
             return true;
         }
-        waited.store(0, Ordering::Relaxed);
+        *since = None;
         false
     }
 }
