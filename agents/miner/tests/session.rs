@@ -161,7 +161,8 @@ async fn nothing_is_claimed_from_a_coordinator_that_owes_more_than_its_channel_h
     let claims = fake.get().claims;
     fake.offer("d", 5);
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!((fake.get().claims, agent.total(&fake).await), (claims, Some(U256::from(15))), "it works on credit");
+    assert_eq!(fake.get().claims, claims, "it claims on credit");
+    assert_eq!(agent.total(&fake).await, Some(U256::from(15)), "it works on credit");
     owes(300, 300);
     agent.earns(&fake, 20).await;
     agent.stop().await;
