@@ -113,8 +113,11 @@ impl Row {
         self.census.1 += u64::from(inspection.found);
         self.most = self.most.max(inspection.most);
         self.mean = self.mean.max(inspection.mean);
-        self.check.0 += inspection.check;
-        self.check.1 += 1;
+        // The first time some networks are opened.
+        if self.census.0 > 1 {
+            self.check.0 += inspection.check;
+            self.check.1 += 1;
+        }
     }
 
     pub(super) fn worked(&mut self, time: Duration) {

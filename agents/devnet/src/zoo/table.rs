@@ -102,23 +102,26 @@ pub fn honest(rows: &[Row], facts: &Facts) -> String {
     }
     if let Some(plain) = rows.first() {
         let (work, check) = plain.seconds();
-        let share =
-            |audits: f64, tasks: f64| 100.0 * audits * check / (tasks * work + audits * check).max(f64::MIN_POSITIVE);
-        let (tasks, newcomers) = (plain.tasks as f64, plain.newcomer_tasks as f64);
-        let ordinary = (plain.audits - plain.newcomer_audits) as f64;
+        let share = |audits: u64, tasks: u64| {
+            let (audits, tasks) = (audits as f64 * check, tasks as f64 * work);
+            100.0 * audits / (audits + tasks).max(f64::MIN_POSITIVE)
+        };
+        let sum = |count: fn(&Row) -> u64| rows.iter().map(count).sum::<u64>();
+        let (tasks, audits) = (sum(|row| row.tasks), sum(|row| row.audits));
+        let (newcomers, first) = (sum(|row| row.newcomer_tasks), sum(|row| row.newcomer_audits));
         line(format!(
-            "\nA result took {:.1} ms of processor time, and {:.1} ms to run again. Of all computing for the miner *{}*, audits at the rate \
-             were {:.1}% ({ordinary} of {} results). As a newcomer, in its first {} results, it was audited {} times where the rate gives \
-             {:.0}; with these, audits were {:.1}% of all computing.",
+            "\nOf the miner *{}* a result took {:.1} ms of processor time, and {:.1} ms to run again. At that, audits at the rate were \
+             {:.1}% of all computing ({} of {} results). As newcomers, in their first {newcomers} results, these miners were audited \
+             {first} times, where the rate gives {:.0}: {:.1}% of all computing there, and {:.1}% of all computing altogether.",
+            plain.name,
             1e3 * work,
             1e3 * check,
-            plain.name,
-            share(ordinary, tasks - newcomers),
+            share(audits - first, tasks - newcomers),
+            audits - first,
             tasks - newcomers,
-            plain.newcomer_tasks,
-            plain.newcomer_audits,
-            newcomers * rate,
-            share(plain.audits as f64, tasks),
+            newcomers as f64 * rate,
+            share(first, newcomers),
+            share(audits, tasks),
         ));
     }
     text
