@@ -79,9 +79,11 @@ struct Miner {
     passed: u64,
     /// Day from which it is free.
     free: f64,
+    /// Day until which coordinators give it no work, because it is accused.
+    accused: f64,
     /// Days on which its convictions come.
     due: Vec<f64>,
-    /// Of what the epoch's convictions took, as a share of its pool.
+    /// Sum of the fractions of the epoch's convictions.
     slashed: f64,
     /// CAI accepted unaudited, a day each.
     unaudited: Vec<f64>,
@@ -106,6 +108,7 @@ pub fn play(rules: &Rules, market: &Market, entrants: &[Entrant], days: u32, see
         votes: entrant.votes,
         passed: 0,
         free: 0.0,
+        accused: 0.0,
         due: Vec::new(),
         slashed: 0.0,
         unaudited: Vec::new(),
@@ -129,6 +132,11 @@ pub fn play(rules: &Rules, market: &Market, entrants: &[Entrant], days: u32, see
 }
 
 impl Miner {
+    /// What work is dealt out by: nothing to whoever is accused.
+    fn claim(&self, rules: &Rules, day: f64) -> f64 {
+        if day < self.accused { 0.0 } else { self.weight(rules, day) }
+    }
+
     fn weight(&self, rules: &Rules, day: f64) -> f64 {
         let active = self.own > rules.least_stake && day >= self.free;
         if active { (self.own + self.votes).min(10.0 * self.own) } else { 0.0 }
@@ -143,9 +151,8 @@ impl Game<'_> {
             let due = miner.due.iter().filter(|due| **due <= day).count();
             miner.due.retain(|due| *due > day);
             for _ in 0..due {
-                let room = (1.0 - (1.0 - rules.epoch_limit) / (1.0 - miner.slashed)).max(0.0);
-                let fraction = rules.fraction.min(room);
-                miner.slashed = 1.0 - (1.0 - miner.slashed) * (1.0 - fraction);
+                let fraction = rules.fraction.min(rules.epoch_limit - miner.slashed).max(0.0);
+                miner.slashed += fraction;
                 let (own, votes) = (miner.own * fraction, miner.votes * fraction);
                 let back = if miner.entrant.strategy == Strategy::Puppet { rules.paid_out } else { 0.0 };
                 let career = &mut miner.career;
@@ -166,10 +173,10 @@ impl Game<'_> {
     /// A day's tasks, dealt out by weight.
     fn work(&mut self, day: u32) {
         let (rules, market, now) = (self.rules, self.market, f64::from(day));
-        let all: f64 = self.miners.iter().map(|miner| miner.weight(rules, now)).sum();
+        let all: f64 = self.miners.iter().map(|miner| miner.claim(rules, now)).sum();
         let kept = rules.challenge_window.ceil() as usize;
         for miner in &mut self.miners {
-            let weight = miner.weight(rules, now);
+            let weight = miner.claim(rules, now);
             if weight == 0.0 || all == 0.0 {
                 miner.unaudited.clear();
                 continue;
@@ -182,6 +189,9 @@ impl Game<'_> {
             let tasks = expected as u64 + u64::from(self.rng.random::<f64>() < expected.fract());
             let mut today = 0.0;
             for _ in 0..tasks {
+                if now < miner.accused {
+                    break;
+                }
                 let price = if self.rng.random::<f64>() * DEAR < 1.0 { DEAR * market.price } else { market.price };
                 if today + price > room {
                     continue;
@@ -203,6 +213,7 @@ impl Game<'_> {
                 career.profit -= market.cost * price - if fake { market.gain(price) } else { 0.0 };
                 if found {
                     career.found += 1;
+                    miner.accused = now + rules.dispute;
                     if self.rng.random::<f64>() < market.conviction {
                         miner.due.push(now + rules.dispute);
                     }

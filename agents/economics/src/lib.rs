@@ -2,6 +2,7 @@
 
 pub mod game;
 pub mod jury;
+pub mod page;
 pub mod plots;
 pub mod report;
 pub mod rules;

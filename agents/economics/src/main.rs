@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use cuckoo_economics::{
+    page::Page,
     report,
     rules::{Market, Rules},
 };
@@ -11,9 +12,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-
-const BEGIN: &str = "<!-- written by `make economics`: begin -->\n";
-const END: &str = "<!-- written by `make economics`: end -->";
 
 /// Plays the whole game of stake, audits, disputes and rewards over months, with a deployment's own parameters, and says for which of them honesty
 /// is the best strategy. All figures go to stdout as JSON.
@@ -29,7 +27,7 @@ struct Options {
     /// Write tables and plots into this page and the folder beside it of the same name
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
-    /// Fail if the tables in this page are not the ones that are worked out now
+    /// Fail if the figures and plots of this page are not the ones that are worked out now
     #[arg(long, value_name = "FILE", conflicts_with = "write")]
     check: Option<PathBuf>,
     /// CAI of an ordinary task; one in ten costs ten times as much
@@ -54,7 +52,7 @@ struct Options {
     #[arg(long, default_value_t = 2000.0)]
     demand: f64,
     /// Runs of each setting, with seeds of their own
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 24)]
     runs: u64,
 }
 
@@ -77,20 +75,14 @@ fn main() -> Result<()> {
     let Options { price, cost, saved, audit, detection, conviction, demand, .. } = options;
     let market = Market { price, cost, saved, audit, detection, conviction, demand, capped: true, newcomers: true };
     let report = report::work_out(&rules, &market, options.runs, &|what| eprintln!("{what} …"));
-    if let Some(page) = options.write.as_ref().or(options.check.as_ref()) {
-        let text = fs::read_to_string(page).with_context(|| format!("cannot read {}", page.display()))?;
-        let (before, rest) = text.split_once(BEGIN).context("the page has no place for the tables")?;
-        let (found, after) = rest.split_once(END).context("the page's place for the tables has no end")?;
-        let tables = format!("\n{}\n", report.tables());
-        if options.check.is_some() {
-            ensure!(
-                found == tables,
-                "the tables of {} are not of these parameters: run `make economics`",
-                page.display()
-            );
-        } else {
-            fs::write(page, [before, BEGIN, &tables, END, after].concat())?;
-            report.plots(&rules, &market, answer_gas(&options.gas)?, &page.with_extension(""))?;
+    if options.write.is_some() || options.check.is_some() {
+        let plots = report.plots(&rules, &market, answer_gas(&options.gas)?)?;
+        let page = Page { summary: report.summary(&market), tables: report.tables(), plots };
+        if let Some(path) = &options.write {
+            page.write(path)?;
+        }
+        if let Some(path) = &options.check {
+            page.check(path)?;
         }
     }
     println!("{}", serde_json::to_string(&report)?);

@@ -5,7 +5,7 @@ use plotters::{
     coord::ranged1d::{AsRangedCoord, ValueFormatter},
     prelude::*,
 };
-use std::{ops::Range, path::Path};
+use std::ops::Range;
 
 const SIZE: (u32, u32) = (840, 480);
 const COLOURS: [RGBColor; 5] = [
@@ -45,31 +45,32 @@ pub struct Plot<'a> {
 }
 
 impl Plot<'_> {
-    /// Writes it with both axes linear.
+    /// Draws it with both axes linear.
     ///
     /// # Errors
-    /// If the file cannot be written.
-    pub fn linear(&self, path: &Path) -> Result<()> {
-        self.draw(path, self.across.clone(), self.up.clone())
+    /// If a range is empty.
+    pub fn linear(&self) -> Result<String> {
+        self.draw(self.across.clone(), self.up.clone())
     }
 
-    /// Writes it with both axes logarithmic.
+    /// Draws it with both axes logarithmic.
     ///
     /// # Errors
-    /// If the file cannot be written.
-    pub fn logarithmic(&self, path: &Path) -> Result<()> {
-        self.draw(path, self.across.clone().log_scale(), self.up.clone().log_scale())
+    /// If a range is empty.
+    pub fn logarithmic(&self) -> Result<String> {
+        self.draw(self.across.clone().log_scale(), self.up.clone().log_scale())
     }
 
-    fn draw<X, Y>(&self, path: &Path, across: X, up: Y) -> Result<()>
+    fn draw<X, Y>(&self, across: X, up: Y) -> Result<String>
     where
         X: AsRangedCoord<Value = f64>,
         X::CoordDescType: ValueFormatter<f64>,
         Y: AsRangedCoord<Value = f64>,
         Y::CoordDescType: ValueFormatter<f64>,
     {
-        let failed = |e: &dyn std::fmt::Display| anyhow!("cannot draw {}: {e}", path.display());
-        let area = SVGBackend::new(path, SIZE).into_drawing_area();
+        let failed = |e: &dyn std::fmt::Display| anyhow!("cannot draw \"{}\": {e}", self.title);
+        let mut svg = String::new();
+        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         // White below, so that it can be read on a dark page.
         area.fill(&WHITE).map_err(|e| failed(&e))?;
         let mut builder = ChartBuilder::on(&area);
@@ -103,7 +104,9 @@ impl Plot<'_> {
         legend.background_style(WHITE.mix(0.85)).border_style(RGBColor(200, 200, 200)).label_font(("sans-serif", 14));
         legend.position(self.legend.clone()).draw().map_err(|e| failed(&e))?;
         drop(chart);
-        area.present().map_err(|e| failed(&e))
+        area.present().map_err(|e| failed(&e))?;
+        drop(area);
+        Ok(svg)
     }
 }
 

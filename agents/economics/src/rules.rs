@@ -18,7 +18,7 @@ pub struct Rules {
     pub fraction: f64,
     /// Of the own loss, what at most is paid out to challenger and jurors.
     pub paid_out: f64,
-    /// Of a pool, what an epoch's convictions can take in all.
+    /// What the fractions of an epoch's convictions of one pool add up to at most. Each is of what the ones before left.
     pub epoch_limit: f64,
     /// In jail, from a conviction.
     pub jail: f64,
@@ -90,7 +90,7 @@ struct Rewards {
     mining_epochs: f64,
 }
 
-/// Constants of the contracts: `Disputes` pays out at most half of the own loss, `Staking` takes at most three quarters an epoch.
+/// Constants of the contracts: `Disputes` pays out at most half of the own loss, `Staking` lets an epoch's fractions add up to three quarters.
 const PAID_OUT: f64 = 0.5;
 const EPOCH_LIMIT: f64 = 0.75;
 

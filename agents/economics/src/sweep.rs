@@ -43,6 +43,8 @@ pub struct Contest {
     pub days: u32,
     /// How often it is played.
     pub runs: u64,
+    /// Of the first run; each later one has the next.
+    pub seed: u64,
 }
 
 /// Plays a contest.
@@ -55,21 +57,19 @@ pub fn contest(rules: &Rules, market: &Market, contest: Contest) -> Row {
     let mean = |careers: &[Career]| careers.iter().map(|c| c.profit).sum::<f64>() / careers.len() as f64;
     let (mut advantages, mut all) = (Vec::new(), Vec::new());
     for run in 0..contest.runs {
-        let careers = play(rules, market, &entrants, contest.days, run);
+        let careers = play(rules, market, &entrants, contest.days, contest.seed + run);
         let (of_cheats, of_honest) = careers.split_at(cheats);
         advantages.push((mean(of_cheats) - mean(of_honest)) / months);
         all.extend_from_slice(of_cheats);
     }
-    let count = advantages.len().max(1) as f64;
-    let advantage = advantages.iter().sum::<f64>() / count;
-    let variance = advantages.iter().map(|a| (a - advantage).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
+    let (advantage, spread) = mean_and_deviation(&advantages);
     let total = |of: fn(&Career) -> u64| all.iter().map(of).sum::<u64>() as f64;
     let results = total(|c| c.results).max(1.0);
     let until: Vec<f64> = all.iter().filter_map(|c| c.fakes_until_convicted).map(|fakes| fakes as f64).collect();
     Row {
         strategy: format!("{:?}", contest.strategy),
         advantage,
-        spread: variance.sqrt(),
+        spread,
         faked: total(|c| c.fakes) / results,
         audited: total(|c| c.audits) / results,
         until: (!until.is_empty()).then(|| until.iter().sum::<f64>() / until.len() as f64),
@@ -80,7 +80,10 @@ pub fn contest(rules: &Rules, market: &Market, contest: Contest) -> Row {
 
 /// Every strategy among honest miners.
 pub fn strategies(rules: &Rules, market: &Market, own: f64, votes: f64, days: u32, runs: u64) -> Vec<Row> {
-    STRATEGIES.iter().map(|&strategy| contest(rules, market, Contest { strategy, own, votes, days, runs })).collect()
+    STRATEGIES
+        .iter()
+        .map(|&strategy| contest(rules, market, Contest { strategy, own, votes, days, runs, seed: 0 }))
+        .collect()
 }
 
 /// The least audit rate at which a strategy earns no more than honesty, by bisection of its logarithm; none if even a full audit does not do.
@@ -95,6 +98,14 @@ pub fn least_audit(rules: &Rules, market: &Market, of: Contest) -> Option<f64> {
         *(if pays(middle) { &mut low } else { &mut high }) = middle;
     }
     Some((low * high).sqrt())
+}
+
+/// Mean and standard deviation.
+pub fn mean_and_deviation(of: &[f64]) -> (f64, f64) {
+    let count = of.len().max(1) as f64;
+    let mean = of.iter().sum::<f64>() / count;
+    let variance = of.iter().map(|a| (a - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
+    (mean, variance.sqrt())
 }
 
 /// Rules without what comes on top of the slash: no jail, no streams, verdicts at once. What the inequality is about.
