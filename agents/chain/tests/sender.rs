@@ -12,7 +12,7 @@ use alloy::{
 };
 use cuckoo_chain::{Chain, SendError, Sender, register};
 use cuckoo_protocol::contracts::Role;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -65,7 +65,7 @@ impl Account {
         let (sender, to) = (sender.clone(), self.cai());
         let sending =
             tokio::spawn(async move { sender.send(to, pay(1), "pay").await.map(|receipt| receipt.transaction_hash) });
-        until("the node has it", async || !self.network.anvil.waiting().await.is_empty()).await;
+        until("the node has it", async || !self.waiting().await.is_empty()).await;
         sending
     }
 
@@ -76,7 +76,12 @@ impl Account {
         shutdown.cancel();
         assert!(matches!(sending.await.unwrap(), Err(SendError::Shutdown)));
         assert!(self.journal().exists());
-        self.network.anvil.waiting().await[0]["hash"].as_str().unwrap().to_owned()
+        self.waiting().await[0]["hash"].as_str().unwrap().to_owned()
+    }
+
+    /// Its transactions that wait to be mined.
+    async fn waiting(&self) -> Vec<Value> {
+        self.network.anvil.waiting(self.key.address()).await
     }
 
     async fn reconciled(&self) {
@@ -157,10 +162,10 @@ async fn a_stuck_transaction_is_bumped_and_mined_once() {
         let hex = waiting["maxFeePerGas"].as_str().unwrap().trim_start_matches("0x");
         u128::from_str_radix(hex, 16).unwrap()
     };
-    let first = account.network.anvil.waiting().await;
+    let first = account.waiting().await;
     let (first_fee, first_hash) = (fee(&first[0]), first[0]["hash"].clone());
     until("it is replaced", async || {
-        let waiting = account.network.anvil.waiting().await;
+        let waiting = account.waiting().await;
         waiting.len() == 1 && waiting[0]["hash"] != first_hash && fee(&waiting[0]) >= first_fee + first_fee / 8
     })
     .await;
@@ -176,11 +181,11 @@ async fn a_crash_before_the_broadcast_sends_it_after_the_restart_once() {
     let hash = account.crash().await;
     // What is stored and was never seen by a node.
     account.network.anvil.rpc("anvil_dropTransaction", json!([hash])).await;
-    assert!(account.network.anvil.waiting().await.is_empty());
+    assert!(account.waiting().await.is_empty());
 
     let (sender, _shutdown) = account.open().await;
-    until("it is broadcast", async || !account.network.anvil.waiting().await.is_empty()).await;
-    assert_eq!(account.network.anvil.waiting().await[0]["hash"], hash);
+    until("it is broadcast", async || !account.waiting().await.is_empty()).await;
+    assert_eq!(account.waiting().await[0]["hash"], hash);
     account.network.anvil.automine(true).await;
     account.network.anvil.mine(1).await;
     account.reconciled().await;
@@ -209,7 +214,7 @@ async fn a_send_after_a_restart_waits_for_the_former_one() {
     let sending = tokio::spawn(async move { sender.send(to, pay(5), "pay").await });
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(!sending.is_finished());
-    assert_eq!(account.network.anvil.waiting().await.len(), 1);
+    assert_eq!(account.waiting().await.len(), 1);
     account.network.anvil.mine(1).await;
     account.network.anvil.automine(true).await;
     let receipt = tokio::time::timeout(Duration::from_secs(5), sending).await.unwrap().unwrap().unwrap();
@@ -225,7 +230,7 @@ async fn a_send_that_nobody_waits_for_is_finished_before_the_next() {
     let to = account.cai();
     let sending = tokio::spawn(async move { sender.send(to, pay(5), "pay").await });
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(account.network.anvil.waiting().await.len(), 1);
+    assert_eq!(account.waiting().await.len(), 1);
     account.network.anvil.mine(1).await;
     account.network.anvil.automine(true).await;
     assert!(sending.await.unwrap().unwrap().status());
@@ -271,7 +276,7 @@ async fn a_failure_on_chain_says_why() {
     anvil.automine(false).await;
     let take = Token::transferFromCall { from: DEPLOYER, to: PAYEE, amount: CAI }.abi_encode().into();
     let sending = tokio::spawn(async move { sender.send(cai, take, "take").await });
-    until("the node has it", async || !anvil.waiting().await.is_empty()).await;
+    until("the node has it", async || !account.waiting().await.is_empty()).await;
     // Revoked in the same block, ahead of it by its higher tip.
     let revoke = TransactionRequest::default()
         .with_from(DEPLOYER)

@@ -25,9 +25,10 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::{sync::Mutex, time::timeout};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -44,6 +45,8 @@ sol! {
 pub const CAI: U256 = uint!(1_000_000_000_000_000_000_U256);
 /// Anvil's first account: deploys, and holds the supply.
 pub const DEPLOYER: Address = address!("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
+/// The first one compiles.
+const DEPLOYED_WITHIN: Duration = Duration::from_secs(300);
 const DEPLOYER_KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 
 /// Short waits: a test has no time.
@@ -94,11 +97,13 @@ impl Anvil {
         self.rpc("evm_setAutomine", json!([on])).await;
     }
 
-    /// Transactions that wait to be mined.
-    pub async fn waiting(&self) -> Vec<Value> {
+    /// An account's transactions that wait to be mined. Of that account alone, since anvil takes what is mined out of its pool a
+    /// moment after it shows the receipt.
+    pub async fn waiting(&self, account: Address) -> Vec<Value> {
         let pool = self.rpc("txpool_content", json!([])).await;
-        let by_account = pool["pending"].as_object().unwrap().values();
-        by_account.flat_map(|by_nonce| by_nonce.as_object().unwrap().values().cloned()).collect()
+        let mut by_account = pool["pending"].as_object().unwrap().iter();
+        let of_account = by_account.find(|(sender, _)| sender.parse() == Ok(account));
+        of_account.map(|(_, by_nonce)| by_nonce.as_object().unwrap().values().cloned().collect()).unwrap_or_default()
     }
 
     pub async fn nonce(&self, account: Address) -> u64 {
@@ -145,7 +150,7 @@ impl Network {
         let text = std::fs::read(root().join("script/config/31337.json")).unwrap();
         let mut config = serde_json::from_slice(&text).unwrap();
         alter(&mut config);
-        let deployment = deploy(&anvil.url, &config);
+        let deployment = deploy(&anvil.url, &config).await;
         // Every account may send without a key.
         anvil.rpc("anvil_autoImpersonateAccount", json!([true])).await;
         Self { anvil, deployment }
@@ -230,9 +235,9 @@ impl Network {
 }
 
 /// Runs the deployment script.
-fn deploy(url: &Url, config: &Value) -> Deployment {
-    static ONE_AT_A_TIME: Mutex<u32> = Mutex::new(0);
-    let mut count = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+async fn deploy(url: &Url, config: &Value) -> Deployment {
+    static ONE_AT_A_TIME: Mutex<u32> = Mutex::const_new(0);
+    let mut count = ONE_AT_A_TIME.lock().await;
     *count += 1;
     // The script may write nowhere else.
     let file = root().join(format!("deployments/test-{}-{count}.json", std::process::id()));
@@ -240,21 +245,12 @@ fn deploy(url: &Url, config: &Value) -> Deployment {
     std::fs::create_dir_all(root().join("deployments")).unwrap();
     let parameters = file.with_extension("config.json");
     std::fs::write(&parameters, config.to_string()).unwrap();
-    let output = Command::new(foundry("forge"))
-        .args([
-            "script",
-            "script/Deploy.s.sol",
-            "--broadcast",
-            "--rpc-url",
-            url.as_str(),
-            "--private-key",
-            DEPLOYER_KEY,
-        ])
-        .env("DEPLOYMENT", &file)
-        .env("CONFIG", &parameters)
-        .current_dir(root())
-        .output()
-        .unwrap();
+    let mut command = tokio::process::Command::new(foundry("forge"));
+    command.args(["script", "script/Deploy.s.sol", "--broadcast", "--rpc-url", url.as_str()]);
+    // One after another: a transaction that reaches anvil just as it mines the one before may stay in its pool for ever.
+    command.args(["--private-key", DEPLOYER_KEY, "--slow"]);
+    command.env("DEPLOYMENT", &file).env("CONFIG", &parameters).current_dir(root()).kill_on_drop(true);
+    let output = timeout(DEPLOYED_WITHIN, command.output()).await.expect("the deployment hangs").unwrap();
     std::fs::remove_file(&parameters).unwrap();
     assert!(output.status.success(), "the deployment failed: {}", String::from_utf8_lossy(&output.stderr));
     let text = std::fs::read(&file).unwrap();
