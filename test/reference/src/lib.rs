@@ -6,6 +6,7 @@
 
 pub mod abi;
 pub mod compare;
+mod encode;
 pub mod evm;
 pub mod generate;
 pub mod math;
@@ -17,4 +18,5 @@ pub mod receipt;
 pub mod replay;
 pub mod revert;
 pub mod shrink;
+pub mod trace;
 pub mod world;

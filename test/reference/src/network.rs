@@ -70,9 +70,14 @@ impl Parameters {
                 fraction: WAD / 50,
                 jail_term: 1_800,
                 max_offer_life: 600,
-                challenge_window: 1_200,
+                challenge_window: 2_400,
                 answer_window: 900,
+                seed_window: 200,
+                commit_window: 200,
+                reveal_window: 150,
                 veto_window: 1_500,
+                min_jurors: 2,
+                rounds: 3,
             },
         };
         match seed % 4 {

@@ -1,16 +1,13 @@
 //! What can happen: one call of somebody, or time that passes.
 
-use alloy::{
-    primitives::{Address, B256, Bytes, U256},
-    sol_types::SolCall,
-};
-use anyhow::Result;
-use cuckoo_protocol::contracts::{ICAI, IPayments, IRegistry, IStaking, Role};
+use alloy::primitives::{Address, B256, U256};
+use cuckoo_protocol::contracts::Role;
 
 use crate::{
-    abi::{IMiningRewards, Permit, disputes::IDisputes},
-    network::{Cast, Contracts},
+    abi::disputes::IDisputes::Verdict,
+    model::Terms,
     receipt::Receipt,
+    trace::{Flaw, Part, Tile},
 };
 
 /// One call.
@@ -33,15 +30,6 @@ pub struct SignedBy {
     pub cumulative: u128,
     /// Whose key signed.
     pub signer: Address,
-}
-
-impl SignedBy {
-    /// As the contracts take it.
-    fn sign(&self, cast: &Cast, at: &Contracts) -> IPayments::SignedVoucher {
-        let Self { payer, payee, cumulative, signer } = *self;
-        let signature = cast.voucher(at, signer, payer, payee, cumulative);
-        IPayments::SignedVoucher { payer, payee, cumulative: U256::from(cumulative), signature }
-    }
 }
 
 /// A verb with its arguments, named as in the interfaces.
@@ -226,9 +214,36 @@ pub enum Call {
         model: u8,
         listed: bool,
     },
+    SetTerms {
+        terms: Terms,
+    },
     Challenge {
         receipt: Receipt,
         transition: u32,
+        tile: Tile,
+    },
+    /// Opens chunks of a part of `receipt`, which should be the dispute's.
+    Answer {
+        id: B256,
+        receipt: Receipt,
+        part: Part,
+        chunks: Vec<u64>,
+        flaw: Flaw,
+    },
+    Commit {
+        id: B256,
+        commitment: B256,
+    },
+    Reveal {
+        id: B256,
+        verdict: Verdict,
+        probe: U256,
+        salt: B256,
+    },
+    ClaimVote {
+        id: B256,
+        round: u8,
+        index: u64,
     },
     Resolve {
         id: B256,
@@ -240,7 +255,7 @@ pub enum Call {
 
 impl Call {
     /// The names of all verbs.
-    pub const KINDS: [&str; 46] = [
+    pub const KINDS: [&str; 51] = [
         "Wait",
         "Approve",
         "Transfer",
@@ -284,7 +299,12 @@ impl Call {
         "ClaimMany",
         "Recycle",
         "SetModel",
+        "SetTerms",
         "Challenge",
+        "Answer",
+        "Commit",
+        "Reveal",
+        "ClaimVote",
         "Resolve",
         "Veto",
     ];
@@ -335,172 +355,14 @@ impl Call {
             Self::ClaimMany { .. } => "ClaimMany",
             Self::Recycle { .. } => "Recycle",
             Self::SetModel { .. } => "SetModel",
+            Self::SetTerms { .. } => "SetTerms",
             Self::Challenge { .. } => "Challenge",
+            Self::Answer { .. } => "Answer",
+            Self::Commit { .. } => "Commit",
+            Self::Reveal { .. } => "Reveal",
+            Self::ClaimVote { .. } => "ClaimVote",
             Self::Resolve { .. } => "Resolve",
             Self::Veto { .. } => "Veto",
         }
     }
-}
-
-impl Operation {
-    /// The contract that is called and with what. Nothing for time that passes.
-    ///
-    /// # Errors
-    /// If somebody without a key should sign a permit.
-    pub fn encode(&self, cast: &Cast, at: &Contracts) -> Result<Option<(Address, Bytes)>> {
-        let u = U256::from::<u128>;
-        let t = U256::from::<u64>;
-        let caller = self.caller;
-        Ok(Some(match self.call.clone() {
-            Call::Wait { .. } => return Ok(None),
-            Call::Approve { spender, amount } => {
-                // An allowance of everything is never used up.
-                let amount = if amount == u128::MAX { U256::MAX } else { u(amount) };
-                (at.cai, pack(ICAI::approveCall { spender, amount }))
-            }
-            Call::Transfer { to, amount } => (at.cai, pack(ICAI::transferCall { to, amount: u(amount) })),
-            Call::Delegate { operator, assets, on_behalf } => {
-                let call = IStaking::delegateCall { operator, assets: u(assets), onBehalf: on_behalf };
-                (at.staking, pack(call))
-            }
-            Call::DelegateWithPermit { operator, assets, on_behalf, nonce } => {
-                let permit = Permit {
-                    owner: caller,
-                    spender: at.staking,
-                    value: u(assets),
-                    nonce: t(nonce),
-                    deadline: U256::MAX,
-                };
-                let signature = cast.permit(at, &permit)?;
-                let call = IStaking::delegateWithPermitCall {
-                    operator,
-                    assets: u(assets),
-                    onBehalf: on_behalf,
-                    deadline: U256::MAX,
-                    v: 27 + u8::from(signature.v()),
-                    r: signature.r().into(),
-                    s: signature.s().into(),
-                };
-                (at.staking, pack(call))
-            }
-            Call::Undelegate { operator, shares } => {
-                (at.staking, pack(IStaking::undelegateCall { operator, shares: u(shares) }))
-            }
-            Call::CancelUndelegation { operator, epoch } => {
-                (at.staking, pack(IStaking::cancelUndelegationCall { operator, epoch: t(epoch) }))
-            }
-            Call::Withdraw { operator, epoch, owner } => {
-                (at.staking, pack(IStaking::withdrawCall { operator, epoch: t(epoch), owner }))
-            }
-            Call::FundRewards { amount } => (at.staking, pack(IStaking::fundRewardsCall { amount: u(amount) })),
-            Call::Accrue { operator } => (at.staking, pack(IStaking::accrueCall { operator })),
-            Call::SetCommission { commission } => {
-                (at.staking, pack(IStaking::setCommissionCall { commission: u(commission) }))
-            }
-            Call::ApplyCommission { operator } => (at.staking, pack(IStaking::applyCommissionCall { operator })),
-            Call::Hold { operator, fraction } => {
-                (at.staking, pack(IStaking::holdCall { operator, fraction: u(fraction) }))
-            }
-            Call::Release { operator, fraction, epoch } => {
-                (at.staking, pack(IStaking::releaseCall { operator, fraction: u(fraction), epoch: t(epoch) }))
-            }
-            Call::Slash { operator, fraction, epoch, jail_term, recipient, reward } => {
-                let call = IStaking::slashCall {
-                    operator,
-                    fraction: u(fraction),
-                    epoch: t(epoch),
-                    jailTerm: t(jail_term),
-                    recipient,
-                    reward: u(reward),
-                };
-                (at.staking, pack(call))
-            }
-            Call::Jail { operator, term } => (at.staking, pack(IStaking::jailCall { operator, term: t(term) })),
-            Call::PayFromOwn { operator, assets, payee } => {
-                (at.staking, pack(IStaking::payFromOwnCall { operator, assets: u(assets), payee }))
-            }
-            Call::Unjail => (at.staking, pack(IStaking::unjailCall {})),
-            Call::ProposeSlasher { slasher } => (at.staking, pack(IStaking::proposeSlasherCall { slasher })),
-            Call::RetireSlasher { slasher } => (at.staking, pack(IStaking::retireSlasherCall { slasher })),
-            Call::SetGuardian { guardian } => (at.staking, pack(IStaking::setGuardianCall { guardian })),
-            Call::PauseEntry { until } => (at.staking, pack(IStaking::pauseEntryCall { until: t(until) })),
-            Call::SetRole { operator, role, active } => {
-                (at.staking, pack(IStaking::setRoleCall { operator, role, active }))
-            }
-            Call::Register { role, node, endpoint, info, signer } => {
-                let node_consent = cast.consent(at, signer, caller, node);
-                let call = IRegistry::registerCall { role, node, endpoint, info, nodeConsent: node_consent };
-                (at.registry, pack(call))
-            }
-            Call::Update { endpoint, info } => (at.registry, pack(IRegistry::updateCall { endpoint, info })),
-            Call::SetNode { node, signer } => {
-                let node_consent = cast.consent(at, signer, caller, node);
-                (at.registry, pack(IRegistry::setNodeCall { node, nodeConsent: node_consent }))
-            }
-            Call::Retire => (at.registry, pack(IRegistry::retireCall {})),
-            Call::Fund { payer, payee, amount } => {
-                (at.payments, pack(IPayments::fundCall { payer, payee, amount: u(amount) }))
-            }
-            Call::Collect { voucher } => {
-                let IPayments::SignedVoucher { payer, payee, cumulative, signature } = voucher.sign(cast, at);
-                (at.payments, pack(IPayments::collectCall { payer, payee, cumulative, signature }))
-            }
-            Call::CollectMany { vouchers } => {
-                let vouchers = vouchers.iter().map(|voucher| voucher.sign(cast, at)).collect();
-                (at.payments, pack(IPayments::collectManyCall { vouchers }))
-            }
-            Call::Thaw { payer, payee, amount } => {
-                (at.payments, pack(IPayments::thawCall { payer, payee, amount: u(amount) }))
-            }
-            Call::CancelThaw { payer, payee } => (at.payments, pack(IPayments::cancelThawCall { payer, payee })),
-            Call::WithdrawThawed { payer, payee } => {
-                (at.payments, pack(IPayments::withdrawThawedCall { payer, payee }))
-            }
-            Call::SetBacking { amount } => (at.payments, pack(IPayments::setBackingCall { amount: u(amount) })),
-            Call::Notify { voucher } => {
-                let IPayments::SignedVoucher { payer, payee, cumulative, signature } = voucher.sign(cast, at);
-                (at.payments, pack(IPayments::notifyCall { payer, payee, cumulative, signature }))
-            }
-            Call::Enforce { payer, payee, cumulative } => {
-                (at.payments, pack(IPayments::enforceCall { payer, payee, cumulative: u(cumulative) }))
-            }
-            Call::SetBurnFee { fee } => (at.payments, pack(IPayments::setBurnFeeCall { burnFee_: u(fee) })),
-            Call::SetNoticePeriod { period } => {
-                (at.payments, pack(IPayments::setNoticePeriodCall { noticePeriod_: t(period) }))
-            }
-            Call::FundMining { amount } => (at.mining, pack(IMiningRewards::fundCall { amount: u(amount) })),
-            Call::Claim { epoch, coordinator, miner } => {
-                (at.mining, pack(IMiningRewards::claimCall { epoch: t(epoch), coordinator, miner }))
-            }
-            Call::ClaimMany { claims } => {
-                let claim = |(epoch, coordinator, miner)| IMiningRewards::Claim { epoch: t(epoch), coordinator, miner };
-                (at.mining, pack(IMiningRewards::claimManyCall { claims: claims.into_iter().map(claim).collect() }))
-            }
-            Call::Recycle { epoch } => (at.mining, pack(IMiningRewards::recycleCall { epoch: t(epoch) })),
-            Call::SetModel { model, listed } => {
-                let model_id = Receipt::model_id(model);
-                (at.disputes, pack(IDisputes::setModelCall { modelId: model_id, listed }))
-            }
-            Call::Challenge { receipt, transition } => {
-                let (offer_signature, result_signature) = receipt.signatures(cast, at);
-                let tile = IDisputes::Tile::default();
-                let call = IDisputes::challengeCall {
-                    offer: receipt.offer(at),
-                    result: receipt.result(at),
-                    offerSignature: offer_signature,
-                    resultSignature: result_signature,
-                    request: receipt.request(),
-                    transition: U256::from(transition),
-                    tile,
-                };
-                (at.disputes, pack(call))
-            }
-            Call::Resolve { id } => (at.disputes, pack(IDisputes::resolveCall { id })),
-            Call::Veto { id } => (at.disputes, pack(IDisputes::vetoCall { id })),
-        }))
-    }
-}
-
-fn pack(call: impl SolCall) -> Bytes {
-    call.abi_encode().into()
 }

@@ -20,6 +20,8 @@ pub struct Receipt {
     pub miner: Address,
     /// Which of a few models.
     pub model: u8,
+    /// Which the offer names.
+    pub offered_model: u8,
     /// Makes it another one.
     pub salt: u64,
     /// Seconds.
@@ -30,8 +32,14 @@ pub struct Receipt {
     pub result_states: u32,
     /// Of the request.
     pub flags: u8,
+    /// Whether it has an input besides.
+    pub has_blob: bool,
+    /// Of its format.
+    pub version: u8,
     /// Whether the offer is for this request.
     pub matches: bool,
+    /// Whether the result is for this offer.
+    pub answers: bool,
     /// Whose key signed the offer.
     pub offer_signer: Address,
     /// Whose key signed the result.
@@ -46,10 +54,10 @@ impl Receipt {
 
     /// A request's bytes, as docs/protocol.md has them.
     pub fn request(&self) -> Bytes {
-        let (version, flags) = (U256::from(1), U256::from(self.flags));
+        let (version, flags) = (U256::from(self.version), U256::from(self.flags));
         let (salt, states) = (B256::from(U256::from(self.salt)), U256::from(self.states));
         let body = Bytes::from_static(b"{}");
-        (version, Self::model_id(self.model), salt, states, flags, B256::ZERO, body).abi_encode_params().into()
+        (version, Self::model_id(self.model), salt, states, flags, self.blob_root(), body).abi_encode_params().into()
     }
 
     /// What the coordinator's node signs.
@@ -58,7 +66,7 @@ impl Receipt {
         Offer {
             coordinator: self.coordinator,
             miner: self.miner,
-            modelId: Self::model_id(self.model),
+            modelId: Self::model_id(self.offered_model),
             requestHash: if self.matches { keccak256(request) } else { keccak256("another") },
             price: U256::from(1),
             expiry: self.expiry,
@@ -69,10 +77,10 @@ impl Receipt {
     pub fn result(&self, at: &Contracts) -> Result {
         let offer_hash = Domain::new(CHAIN_ID, at.registry).digest(&self.signed_offer(at));
         Result {
-            offerHash: offer_hash,
-            traceRoot: keccak256("trace"),
+            offerHash: if self.answers { offer_hash } else { keccak256("another") },
+            traceRoot: self.trace_root(),
             states: self.result_states,
-            outputHash: keccak256("output"),
+            outputHash: self.output_hash(),
         }
     }
 
@@ -81,9 +89,9 @@ impl Receipt {
         Domain::new(CHAIN_ID, at.registry).digest(&self.signed_result(at))
     }
 
-    /// The id of a dispute of one transition other than `finish`.
-    pub fn dispute_id(&self, at: &Contracts, transition: u32) -> B256 {
-        keccak256((at.disputes, self.digest(at), U256::from(transition), B256::ZERO).abi_encode())
+    /// The id of a dispute of one transition; `leaf` is the tile's, zero unless it is `finish`.
+    pub fn dispute_id(&self, at: &Contracts, transition: u32, leaf: B256) -> B256 {
+        keccak256((at.disputes, self.digest(at), U256::from(transition), leaf).abi_encode())
     }
 
     /// Both signatures.

@@ -1,6 +1,6 @@
 //! The two sides, and what happens to both.
 
-use alloy::primitives::{Address, Bytes, Log};
+use alloy::primitives::{Address, B256, Bytes, Log};
 use anyhow::Result;
 
 use crate::{
@@ -62,7 +62,7 @@ impl World {
     pub fn perform(&mut self, operation: &Operation) -> Result<(Outcome, Option<Difference>)> {
         let expected = self.model.apply(operation);
         let Some((to, data)) = operation.encode(&self.cast, &self.chain.at)? else {
-            self.chain.set_time(self.model.now);
+            self.chain.set_time(self.model.now, self.model.block);
             return Ok((expected, None));
         };
         let actual = self.chain.send(operation.caller, to, data)?;
@@ -149,13 +149,21 @@ impl Comparer<'_> {
                 self.paid(*payer, *payee)
             }
             Call::SetBacking { .. } => self.backing(caller),
-            Call::Challenge { receipt, transition } => {
+            Call::Challenge { receipt, .. } => {
                 self.operator(receipt.miner)?;
-                self.dispute(receipt.dispute_id(&self.model.at, *transition))
+                let ids: Vec<B256> = self.model.disputes.all.keys().rev().copied().collect();
+                let of_it = |id: &B256| self.model.disputes.all.get(id).is_some_and(|d| d.receipt == *receipt);
+                ids.into_iter().filter(of_it).try_for_each(|id| self.dispute(id))
             }
-            Call::Resolve { id } | Call::Veto { id } => {
+            Call::Answer { id, .. }
+            | Call::Commit { id, .. }
+            | Call::Reveal { id, .. }
+            | Call::ClaimVote { id, .. }
+            | Call::Resolve { id }
+            | Call::Veto { id } => {
                 if let Some(dispute) = self.model.disputes.all.get(id) {
-                    self.operator(dispute.accused)?;
+                    self.operator(dispute.accused())?;
+                    self.account(dispute.accused())?;
                     self.account(dispute.challenger)?;
                 }
                 self.dispute(*id)
@@ -171,6 +179,7 @@ impl Comparer<'_> {
             | Call::SetGuardian { .. }
             | Call::PauseEntry { .. }
             | Call::SetModel { .. }
+            | Call::SetTerms { .. }
             | Call::SetBurnFee { .. }
             | Call::SetNoticePeriod { .. } => Ok(()),
         }

@@ -62,7 +62,7 @@ impl Chain {
             block.gas_limit = u64::MAX;
             block.basefee = 0;
         });
-        chain.set_time(now);
+        chain.set_time(now, 1);
 
         let u = U256::from::<u128>;
         let t = U256::from::<u64>;
@@ -80,13 +80,8 @@ impl Chain {
         let (thaw, notice, jail) = (t(p.thaw_period), t(p.notice_period), t(p.payments_jail_term));
         let payments = (at.cai, at.staking, at.registry, thaw, u(p.burn_fee), notice, jail, cast.owner);
         let mining = (at.cai, at.payments, t(now / p.epoch_length + 1), t(p.mining_epochs));
-        let d = p.disputes;
-        let deposits = (u(d.bond), u(d.jury_fee), u(d.fraction), t(d.jail_term));
-        let windows = (t(d.max_offer_life), t(d.challenge_window), t(d.answer_window), t(10), t(10), t(10));
-        let terms = (deposits, windows, (t(d.veto_window), t(3), t(1)));
         let randomness = deployer.create(5);
-        // A tuple of static tuples is laid out as one.
-        let disputes = (at.cai, at.staking, at.registry, randomness, cast.owner, terms);
+        let disputes = (at.cai, at.staking, at.registry, randomness, cast.owner, p.disputes.encode());
         let arguments = [
             ("CAI", (cast.treasury,).abi_encode_params(), at.cai),
             ("Staking", staking.abi_encode_params(), at.staking),
@@ -118,11 +113,11 @@ impl Chain {
         Ok(())
     }
 
-    /// The time of the next calls.
-    pub fn set_time(&mut self, now: u64) {
+    /// The time of the next calls, and the number of their block.
+    pub fn set_time(&mut self, now: u64, number: u64) {
         self.evm.ctx.modify_block(|block| {
             block.timestamp = U256::from(now);
-            block.number += U256::ONE;
+            block.number = U256::from(number);
         });
     }
 

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 
 use alloy::primitives::Address;
 
+use self::disputes::Play;
 pub use self::draw::Draw;
 use crate::{
     model::Model,
@@ -24,6 +25,7 @@ pub struct Generator {
     queue: VecDeque<Operation>,
     /// What was challenged, or nearly.
     receipts: Vec<Receipt>,
+    play: Play,
 }
 
 impl Generator {
@@ -41,7 +43,10 @@ impl Generator {
                 queue.push_back(Operation { caller: holder, call: Call::Approve { spender, amount: u128::MAX } });
             }
         }
-        Self { draw: Draw::new(seed), queue, receipts: Vec::new() }
+        for model in [1, 2] {
+            queue.push_back(Operation { caller: cast.owner, call: Call::SetModel { model, listed: true } });
+        }
+        Self { draw: Draw::new(seed), queue, receipts: Vec::new(), play: Play::default() }
     }
 
     /// The next operation, made for the network as `model` says it is.
@@ -49,14 +54,19 @@ impl Generator {
         if let Some(operation) = self.queue.pop_front() {
             return operation;
         }
-        let mut maker =
-            Maker { draw: &mut self.draw, model, cast, queue: &mut self.queue, receipts: &mut self.receipts };
+        let Self { draw, queue, receipts, play } = self;
+        let mut maker = Maker { draw, model, cast, queue, receipts, play };
+        if maker.draw.percent(70)
+            && let Some(operation) = maker.play()
+        {
+            return operation;
+        }
         match maker.draw.below(1000) {
             0..220 => maker.wait(),
             220..240 => maker.token(),
             240..480 => maker.payments(),
-            480..540 => maker.mining(),
-            540..600 => maker.disputes(),
+            480..530 => maker.mining(),
+            530..620 => maker.disputes(),
             _ => maker.staking(),
         }
     }
@@ -69,6 +79,7 @@ struct Maker<'a> {
     cast: &'a Cast,
     queue: &'a mut VecDeque<Operation>,
     receipts: &'a mut Vec<Receipt>,
+    play: &'a mut Play,
 }
 
 impl Maker<'_> {

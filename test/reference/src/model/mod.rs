@@ -23,7 +23,7 @@ use alloy::{
 };
 
 pub use self::{
-    disputes::{Dispute, Disputes, Terms},
+    disputes::{Dispute, Disputes, OpenedPart, Terms, Vote, commitment},
     fund::Fund,
     governance::Governance,
     history::History,
@@ -37,7 +37,6 @@ pub use self::{
     token::Token,
 };
 use crate::{
-    abi::disputes::IDisputes::Phase,
     network::{Cast, Contracts, Parameters},
     operation::{Call, Operation},
     revert::{Effect, Revert},
@@ -57,6 +56,8 @@ pub struct Outcome {
 pub struct Model {
     /// Seconds.
     pub now: u64,
+    /// Number of the block; a new one each time that time passes.
+    pub block: u64,
     /// Where the contracts are.
     pub at: Contracts,
     /// What they were deployed with.
@@ -84,10 +85,11 @@ impl Model {
         let first_epoch = now / parameters.epoch_length + 1;
         Self {
             now,
+            block: 1,
             at,
             payments: Payments::new(parameters.burn_fee, parameters.notice_period),
             mining: Mining::new(first_epoch, parameters.mining_epochs),
-            disputes: Disputes::default(),
+            disputes: Disputes::new(parameters.disputes),
             parameters,
             token: Token::new(cast.treasury),
             staking: Staking::default(),
@@ -123,14 +125,12 @@ impl Model {
         let all_weight = self.staking.operators().map(|o| self.weight_of(o)).sum();
         let (stream, _) = self.staking.stream.step(self.now, all_weight);
         let to_flow = stream.rate * u128::from(stream.ends_at.saturating_sub(self.now));
-        let terms = self.parameters.disputes;
-        let open = self.disputes.all.values().filter(|d| matches!(d.phase, Phase::Answer | Phase::Veto)).count();
         let channels = self.payments.channels.values().map(|c| c.balance);
         let emissions = self.mining.emissions.range(self.epoch()..).map(|(_, emission)| emission);
         [
             (self.at.staking, pools.chain(buckets).sum::<u128>() + to_flow),
             (self.at.payments, channels.sum()),
-            (self.at.disputes, open as u128 * (terms.bond + terms.jury_fee)),
+            (self.at.disputes, self.disputes.owed()),
             (self.at.mining, emissions.sum::<u128>() + self.mining.remainder),
         ]
     }
@@ -142,6 +142,7 @@ impl Model {
         match operation.call.clone() {
             Call::Wait { seconds } => {
                 self.now += seconds;
+                self.block += 1;
                 Ok(Vec::new())
             }
             Call::Approve { spender, amount } => {
@@ -213,9 +214,16 @@ impl Model {
             Call::Recycle { epoch } => self.recycle(epoch).map(number),
 
             Call::SetModel { model, listed } => self.set_model(caller, model, listed).map(nothing),
-            Call::Challenge { receipt, transition } => {
-                self.challenge(caller, receipt, transition).map(|id| id.abi_encode())
+            Call::SetTerms { terms } => self.set_terms(caller, terms).map(|version| number(version as u128)),
+            Call::Challenge { receipt, transition, tile } => {
+                self.challenge(caller, receipt, transition, tile).map(|id| id.abi_encode())
             }
+            Call::Answer { id, receipt, part, chunks, flaw } => {
+                self.answer(id, &receipt, part, &chunks, flaw).map(nothing)
+            }
+            Call::Commit { id, commitment } => self.commit(caller, id, commitment).map(nothing),
+            Call::Reveal { id, verdict, probe, salt } => self.reveal(caller, id, verdict, probe, salt).map(nothing),
+            Call::ClaimVote { id, round, index } => self.claim_vote(id, round, index).map(number),
             Call::Resolve { id } => self.resolve(id).map(|phase| number(phase as u128)),
             Call::Veto { id } => self.veto(caller, id).map(nothing),
         }

@@ -3,10 +3,11 @@
 use alloy::primitives::Address;
 use cuckoo_protocol::contracts::Role;
 
-use super::{Model, Operator};
+use super::{Dispute, Model, Operator};
+use crate::abi::disputes::IDisputes::{Fault, Phase};
 
 /// All situations.
-pub const SITUATIONS: [&str; 11] = [
+pub const SITUATIONS: [&str; 16] = [
     "miners have weight",
     "coordinators have weight",
     "rewards flow",
@@ -18,6 +19,11 @@ pub const SITUATIONS: [&str; 11] = [
     "a matured bucket was slashed",
     "a backing is being lowered",
     "a weight is forgotten",
+    "a jury sits",
+    "a third jury was called",
+    "a jury convicted somebody",
+    "a jury acquitted somebody",
+    "jurors disagree",
 ];
 
 impl Model {
@@ -28,6 +34,7 @@ impl Model {
         let runs = self.staking.stream.rate != 0 && self.now < self.staking.stream.ends_at;
         let any = |what: &dyn Fn(&Operator) -> bool| self.staking.operators().any(what);
         let buckets = |o: &Operator, what: &dyn Fn(u64) -> bool| o.buckets.keys().any(|epoch| what(*epoch));
+        let dispute = |what: &dyn Fn(&Dispute) -> bool| self.disputes.all.values().any(what);
         let held = |account: Address, epoch| self.held_fraction(account, epoch) != 0;
         let is = [
             miners,
@@ -41,6 +48,11 @@ impl Model {
             any(&|o| o.buckets.values().any(|bucket| bucket.slashed != 0)),
             self.payments.backings.keys().any(|payer| self.backing(*payer).lowered.is_some()),
             any(&|o| o.weights.at_start_of(0).is_none()),
+            dispute(&|d| d.phase == Phase::Jury),
+            dispute(&|d| d.round == 2),
+            dispute(&|d| d.phase == Phase::Convicted && d.fault == Fault::Transition),
+            dispute(&|d| d.phase == Phase::Acquitted),
+            dispute(&|d| d.guilty > 0 && d.innocent > 0),
         ];
         SITUATIONS.into_iter().zip(is).filter(|(_, is)| *is).map(|(situation, _)| situation)
     }
