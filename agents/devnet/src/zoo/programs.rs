@@ -1,5 +1,6 @@
 //! The cheats once more, a few tasks each, before the real programs: rogues speak the link to `coordinator-agent`, and `miner-agent`s sit
-//! on the juries. All cheats here are newcomers, whose first result is always audited.
+//! on the juries. All cheats here are newcomers, whose first result is always audited. The jurors ask more for work than anybody pays: all
+//! tasks go to rogues, and these need so little stake that a jury is not drawn from among them.
 
 use super::{bank::Bank, lane::Kind, row::Verdicts, trial::Conduct, worker::Work};
 use crate::{
@@ -8,7 +9,8 @@ use crate::{
     app::{Picture, prompt},
     network::Network,
     operator::cai,
-    plan::Plan,
+    plan::{MinerPlan, Plan},
+    process::Process,
     refusal::Refusal,
     rogue::Rogue,
     site::Site,
@@ -27,15 +29,25 @@ use cuckoo_protocol::{
     link::{ClaimAnswer, Lease},
     request::Request,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     sync::Semaphore,
     task::{JoinSet, LocalSet},
 };
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tokio_util::sync::CancellationToken;
 
-/// CAI that a rogue stakes: most tasks go to rogues.
-const STAKE: u64 = 1_000_000;
+/// CAI that a rogue stakes...
+const STAKE: u64 = 25_000;
+/// ...and a juror: all rogues of a few epochs together have little weight beside.
+const JUROR_STAKE: u64 = 5_000_000;
+/// What jurors want to be paid, CAI a unit: more than the coordinator pays.
+const TOO_DEAR: &str = "1000000";
 /// Kinds that work at once.
 const LANES: usize = 4;
 /// Disputes at once: agents look at the chain twice a second and send one transaction after another.
@@ -66,6 +78,8 @@ struct Stage {
     chain: Chain,
     following: Following,
     disputes: Arc<Semaphore>,
+    /// Handed in by now.
+    tasks: AtomicU64,
     /// One that was accepted and paid.
     earlier: Picture,
 }
@@ -80,10 +94,6 @@ pub async fn run(kinds: Vec<Kind>, tasks: u64) -> Result<Vec<Outcome>> {
 
 async fn work(kinds: Vec<Kind>, tasks: u64) -> Result<Vec<Outcome>> {
     let stage = Arc::new(Stage::set().await?);
-    let feeding = {
-        let stage = stage.clone();
-        AbortOnDropHandle::new(tokio::spawn(async move { stage.feed().await }))
-    };
     let lanes = Arc::new(Semaphore::new(LANES));
     let mut working = JoinSet::new();
     for (at, kind) in kinds.into_iter().enumerate() {
@@ -102,11 +112,21 @@ async fn work(kinds: Vec<Kind>, tasks: u64) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     while let Some(done) = working.join_next().await {
         outcomes.push(done??);
-        ensure!(!feeding.is_finished(), "no more tasks were handed in");
     }
-    drop(feeding);
     outcomes.sort_by_key(|(at, _)| *at);
     Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+/// Starts the miners anew, as mere jurors.
+async fn leave_work_to_others(network: &mut Network) -> Result<()> {
+    for (miner, process) in network.crew.miners.iter().zip(&mut network.miners) {
+        process.stop(PATIENCE).await?;
+        let mut command = network.site.miner_flags(miner)?.command(&network.site.miner_program());
+        command.args(["--least-price", TOO_DEAR]);
+        *process =
+            Process::spawn(&miner.name, command, network.site.plan.folder.join(format!("{}-juror.log", miner.name)))?;
+    }
+    Ok(())
 }
 
 /// What can be seen without running a model.
@@ -122,7 +142,8 @@ impl Stage {
     async fn set() -> Result<Self> {
         let toolchain = Toolchain::find()?;
         runtime::init(Some(&toolchain.onnxruntime))?;
-        let plan = Plan { threads: 1, ..Plan::private(&toolchain, "adversaries-programs")? };
+        let miners = vec![MinerPlan { own: JUROR_STAKE, votes: 0 }; 3];
+        let plan = Plan { threads: 1, miners, ..Plan::private(&toolchain, "adversaries-programs")? };
         let package = Package::open(&toolchain.model(&plan.model)?)?;
         let lock = plan.prepare(&toolchain)?;
         let anvil = Anvil::start_with(&toolchain, &plan.folder, plan.rpc_port, BLOCK_SECONDS).await?;
@@ -144,21 +165,19 @@ impl Stage {
         // Jurors weigh what they did at the start of the epoch before.
         site.anvil.leap(Duration::from_secs(180)).await?;
         let (url, deployment) = (site.anvil.rpc_url.clone(), site.deployment.clone());
-        let network = Network::start(site, crew).await?;
+        let mut network = Network::start(site, crew).await?;
         let chain = Chain::connect(vec![url], deployment, CancellationToken::new()).await?;
         let following = disputes::follow(&chain, CancellationToken::new()).await?;
         let earlier = network.app.generate(&prompt(&network.site.plan.model, "an earlier picture")).await?;
+        leave_work_to_others(&mut network).await?;
         let disputes = Arc::new(Semaphore::new(AT_ONCE));
-        Ok(Self { network, bank, package, chain, following, disputes, earlier })
+        Ok(Self { network, bank, package, chain, following, disputes, tasks: AtomicU64::new(0), earlier })
     }
 
-    /// Hands in tasks for as long as it is not aborted.
-    async fn feed(&self) -> Result<()> {
-        for number in 0u64.. {
-            self.network.app.submit(&prompt(&self.network.site.plan.model, &format!("a boat number {number}"))).await?;
-            tokio::time::sleep(Duration::from_millis(400)).await;
-        }
-        Ok(())
+    /// Hands in a task for a rogue.
+    async fn task(&self) -> Result<()> {
+        let subject = format!("a boat number {}", self.tasks.fetch_add(1, Ordering::Relaxed));
+        self.network.app.submit(&prompt(&self.network.site.plan.model, &subject)).await.map(drop)
     }
 
     async fn rogue(&self) -> Result<(Rogue, PrivateKeySigner)> {
@@ -190,6 +209,7 @@ impl Stage {
             let most = if cheat.is_tolerated() { tasks } else { 1 };
             let mut delivered = Vec::new();
             for _ in 0..most {
+                self.task().await?;
                 delivered.push(adversary.deliver().await?);
                 outcome.tasks += 1;
             }
@@ -245,6 +265,7 @@ impl Stage {
         let mut adversary =
             Adversary::of(rogue, Forger::new(&self.package, Cheat::CachedPicture)?, false, domain.clone());
         adversary.login().await?;
+        self.task().await?;
         while outcome.tasks < tasks {
             let ClaimAnswer::Lease(lease) = adversary.rogue.claim().await? else { continue };
             let Lease { id, offer, request, .. } = *lease;
