@@ -1,14 +1,84 @@
-//! Juries: how often a guilty miner is convicted, and an innocent one, when some of the weight colludes or stays away.
+//! Juries by the contract's rule: who is drawn, what comes out when part of the weight lies, or stays away, or is paid to.
 
 use crate::rules::Rules;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// Votes of a first jury, on average; each later one has twice as many.
-const FIRST_VOTES: f64 = 16.0;
+pub const FIRST_VOTES: f64 = 16.0;
 
 /// Votes that a verdict needs.
-const LEAST_VOTES: u32 = 5;
+pub const LEAST_VOTES: u32 = 5;
+
+/// What a juror does when it is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stance {
+    /// Says what is so.
+    Truth,
+    /// Says the opposite.
+    Lie,
+    /// Stays away.
+    Away,
+    /// Stays away if it is drawn, and is paid for that.
+    Bribed,
+}
+
+/// Somebody who may sit.
+#[derive(Clone, Copy, Debug)]
+pub struct Seat {
+    /// In any unit.
+    pub weight: f64,
+    /// What it does.
+    pub stance: Stance,
+}
+
+/// How a dispute ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trial {
+    /// Whether the truth came out; none in a draw.
+    pub truth: Option<bool>,
+    /// Juries that were called.
+    pub rounds: u32,
+    /// How often somebody was drawn and had to be paid to stay away.
+    pub bribes: u32,
+}
+
+/// Draws juries by the contract's rule: ⌊k·w/W⌋ votes each, one more with the fraction as its probability; two thirds of at least five votes of
+/// enough operators, else another round with twice the votes. `all` is W: the seats' weight, and the accused's.
+pub fn judge(rules: &Rules, seats: &[Seat], all: f64, rng: &mut ChaCha8Rng) -> Trial {
+    let mut trial = Trial::default();
+    for round in 0..rules.rounds {
+        trial.rounds += 1;
+        let (mut truth, mut lies, mut jurors) = (0, 0, 0);
+        for seat in seats.iter().filter(|seat| seat.stance != Stance::Away) {
+            let share = FIRST_VOTES * f64::from(1 << round) * seat.weight / all;
+            let votes = share as u32 + u32::from(rng.random::<f64>() < share.fract());
+            if votes == 0 {
+                continue;
+            }
+            match seat.stance {
+                Stance::Truth => truth += votes,
+                Stance::Lie => lies += votes,
+                Stance::Away | Stance::Bribed => {
+                    trial.bribes += 1;
+                    continue;
+                }
+            }
+            jurors += 1;
+        }
+        let votes = truth + lies;
+        if votes < LEAST_VOTES || jurors < rules.jurors {
+            continue;
+        }
+        if 3 * truth >= 2 * votes {
+            return Trial { truth: Some(true), ..trial };
+        }
+        if 3 * lies >= 2 * votes {
+            return Trial { truth: Some(false), ..trial };
+        }
+    }
+    trial
+}
 
 /// What part of the jurors' weight does.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,13 +102,20 @@ pub struct Outcomes {
     pub drawn: f64,
 }
 
-/// Draws so many disputes by the contract's rule: ⌊k/n⌋ votes each, one more with the fraction as its probability; two thirds of at least five
-/// votes of enough operators, else another round with twice the votes.
+/// Judges so many disputes.
 pub fn outcomes(rules: &Rules, bench: Bench, disputes: u32, seed: u64) -> Outcomes {
+    let part = |share: f64| (share * bench.operators as f64).round() as usize;
+    let (colluding, here) = (part(bench.colluding), bench.operators - part(bench.absent));
+    let stance = |operator| match operator {
+        absent if absent >= here => Stance::Away,
+        liar if liar < colluding => Stance::Lie,
+        _ => Stance::Truth,
+    };
+    let seats: Vec<Seat> = (0..bench.operators).map(|o| Seat { weight: 1.0, stance: stance(o) }).collect();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let (mut right, mut wrong) = (0, 0);
     for _ in 0..disputes {
-        match verdict(rules, bench, &mut rng) {
+        match judge(rules, &seats, bench.operators as f64, &mut rng).truth {
             Some(true) => right += 1,
             Some(false) => wrong += 1,
             None => {}
@@ -46,34 +123,6 @@ pub fn outcomes(rules: &Rules, bench: Bench, disputes: u32, seed: u64) -> Outcom
     }
     let share = |count: u32| f64::from(count) / f64::from(disputes);
     Outcomes { right: share(right), wrong: share(wrong), drawn: share(disputes - right - wrong) }
-}
-
-fn verdict(rules: &Rules, bench: Bench, rng: &mut ChaCha8Rng) -> Option<bool> {
-    let colluding = (bench.colluding * bench.operators as f64).round() as usize;
-    let absent = (bench.absent * bench.operators as f64).round() as usize;
-    for round in 0..rules.rounds {
-        let share = FIRST_VOTES * f64::from(1 << round) / bench.operators as f64;
-        let (mut honest, mut false_, mut jurors) = (0, 0, 0);
-        for operator in 0..bench.operators.saturating_sub(absent) {
-            let votes = share as u32 + u32::from(rng.random::<f64>() < share.fract());
-            if votes == 0 {
-                continue;
-            }
-            jurors += 1;
-            *(if operator < colluding { &mut false_ } else { &mut honest }) += votes;
-        }
-        let all = honest + false_;
-        if all < LEAST_VOTES || jurors < rules.jurors {
-            continue;
-        }
-        if 3 * honest >= 2 * all {
-            return Some(true);
-        }
-        if 3 * false_ >= 2 * all {
-            return Some(false);
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -97,5 +146,14 @@ mod tests {
     fn absence_draws_only_when_nearly_all_stay_away() {
         assert!(of(0.0, 0.5).right > 0.99);
         assert!(of(0.0, 1.0).drawn > 0.999);
+    }
+
+    #[test]
+    fn whoever_is_bribed_is_paid_for_each_time_that_it_is_drawn() {
+        let seats = [Seat { weight: 1.0, stance: Stance::Bribed }; 64];
+        let trial = judge(&rules(), &seats, 64.0, &mut ChaCha8Rng::seed_from_u64(1));
+        // 16, 32 and 64 votes over 64 operators.
+        assert_eq!((trial.truth, trial.rounds), (None, 3));
+        assert!((90..=135).contains(&trial.bribes), "{trial:?}");
     }
 }

@@ -8,6 +8,7 @@ pub mod report;
 pub mod rules;
 pub mod sweep;
 pub mod theory;
+pub mod washing;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use cuckoo_economics::{
+    game::Token,
     page::Page,
     report,
     rules::{Market, Rules},
@@ -12,6 +13,9 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
+
+/// Share of the honest operators that let themselves be bought where nothing else is said.
+const VENAL: f64 = 0.5;
 
 /// Plays the whole game of stake, audits, disputes and rewards over months, with a deployment's own parameters, and says for which of them honesty
 /// is the best strategy. All figures go to stdout as JSON.
@@ -45,7 +49,7 @@ struct Options {
     /// Probability that the audit of a fake finds it
     #[arg(long, default_value_t = 1.0)]
     detection: f64,
-    /// Probability that a fake that was found is convicted
+    /// Probability that a fake that was found is convicted if its jury says so
     #[arg(long, default_value_t = 0.9)]
     conviction: f64,
     /// Tasks a day, for a hundred miners
@@ -73,7 +77,20 @@ fn main() -> Result<()> {
     );
     let rules = Rules::read(&options.config)?;
     let Options { price, cost, saved, audit, detection, conviction, demand, .. } = options;
-    let market = Market { price, cost, saved, audit, detection, conviction, demand, capped: true, newcomers: true };
+    let market = Market {
+        price,
+        cost,
+        saved,
+        audit,
+        detection,
+        conviction,
+        demand,
+        capped: true,
+        newcomers: true,
+        token: Token::Steady,
+        venal: VENAL,
+        bribe: rules.fee,
+    };
     let report = report::work_out(&rules, &market, options.runs, &|what| eprintln!("{what} …"));
     if options.write.is_some() || options.check.is_some() {
         let plots = report.plots(&rules, &market, answer_gas(&options.gas)?)?;

@@ -10,7 +10,7 @@ pub struct Page {
     /// Its tables.
     pub tables: String,
     /// Files of the folder beside it of the same name, and what is in them.
-    pub plots: [(&'static str, String); 4],
+    pub plots: Vec<(&'static str, String)>,
 }
 
 impl Page {
@@ -64,4 +64,33 @@ fn between(text: &str, what: &str, new: &str) -> Result<String> {
         text.split_once(&begin).with_context(|| format!("put the line {begin:?} where the {what} belong"))?;
     let (_, after) = rest.split_once(&end).with_context(|| format!("put the line {end:?} after the {what}"))?;
     Ok(format!("{before}{begin}\n{new}\n{end}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_not_of_the_figures_is_noticed() {
+        let folder = std::env::temp_dir().join(format!("cuckoo-economics-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("page.md");
+        let marks =
+            |what| format!("<!-- {what} by `make economics`: begin -->\n<!-- {what} by `make economics`: end -->\n");
+        fs::write(&path, marks("summary") + &marks("tables")).unwrap();
+        let page = |tables: &str, plot: &str| Page {
+            summary: "In short.".into(),
+            tables: tables.into(),
+            plots: vec![("a.svg", plot.into())],
+        };
+        let failure = |page: Page| page.check(&path).unwrap_err().to_string();
+        assert!(failure(page("1", "<svg/>")).contains("page.md is not of these parameters"));
+        page("1", "<svg/>").write(&path).unwrap();
+        page("1", "<svg/>").check(&path).unwrap();
+        assert!(failure(page("2", "<svg/>")).contains("page.md is not of these parameters"));
+        assert!(failure(page("1", "<svg></svg>")).contains("a.svg is not of these parameters"));
+        fs::write(&path, "no marks").unwrap();
+        assert!(failure(page("1", "<svg/>")).contains("put the line"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -1,5 +1,6 @@
 //! The rules of the game: the contracts' parameters, and what is assumed of the market around them.
 
+use crate::game::Token;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::{fs, path::Path};
@@ -24,6 +25,8 @@ pub struct Rules {
     pub jail: f64,
     /// From a challenge to a conviction in the first round.
     pub dispute: f64,
+    /// Of each later round, beside that.
+    pub round: f64,
     /// After which a result cannot be challenged any more, from its offer's end.
     pub challenge_window: f64,
     /// What a challenger deposits beside the fee.
@@ -91,8 +94,8 @@ struct Rewards {
 }
 
 /// Constants of the contracts: `Disputes` pays out at most half of the own loss, `Staking` lets an epoch's fractions add up to three quarters.
-const PAID_OUT: f64 = 0.5;
-const EPOCH_LIMIT: f64 = 0.75;
+pub(crate) const PAID_OUT: f64 = 0.5;
+pub(crate) const EPOCH_LIMIT: f64 = 0.75;
 
 impl Rules {
     /// Reads a deployment's parameters: `script/config/<chainid>.json`.
@@ -114,6 +117,7 @@ impl Rules {
             epoch_limit: EPOCH_LIMIT,
             jail: disputes.jail_term / DAY,
             dispute: (windows.iter().sum::<f64>() + disputes.veto_window) / DAY,
+            round: windows.iter().skip(1).sum::<f64>() / DAY,
             challenge_window: disputes.challenge_window / DAY,
             bond: cai(&disputes.bond)?,
             fee: cai(&disputes.jury_fee)?,
@@ -123,6 +127,13 @@ impl Rules {
             mining: cai(&rewards.mining)? / rewards.mining_epochs,
             staking: cai(&rewards.staking)? * staking.epoch_length / rewards.staking_period,
         })
+    }
+}
+
+impl Rules {
+    /// From a challenge to the end of the last round.
+    pub fn longest_dispute(&self) -> f64 {
+        self.dispute + self.round * f64::from(self.rounds.saturating_sub(1))
     }
 }
 
@@ -139,7 +150,7 @@ pub struct Market {
     pub audit: f64,
     /// Probability that the audit of a fake finds it.
     pub detection: f64,
-    /// Probability that a found fake is convicted, if jurors are honest.
+    /// Probability that a fake that was found is convicted if its jury says so: for whatever may go wrong besides.
     pub conviction: f64,
     /// Tasks a day, of the whole network.
     pub demand: f64,
@@ -147,6 +158,12 @@ pub struct Market {
     pub capped: bool,
     /// Whether newcomers are audited more often than others.
     pub newcomers: bool,
+    /// How the token's price moves.
+    pub token: Token,
+    /// Share of honest miners that stay away from a jury if they are paid for that.
+    pub venal: f64,
+    /// What each of them wants whenever it is drawn, in CAI.
+    pub bribe: f64,
 }
 
 /// One task in so many is dear, by as much.

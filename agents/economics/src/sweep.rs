@@ -6,14 +6,18 @@ use crate::{
 };
 use serde::Serialize;
 
-/// Miners of a network; a tenth of them are not honest.
+/// Miners of a network.
 const MINERS: usize = 100;
+/// Share of them that is not honest, unless something else is asked.
+pub const TENTH: f64 = 0.1;
 
 /// A strategy's outcome over several runs.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
     /// Which.
     pub strategy: String,
+    /// CAI that a miner of it earned a month, mean of the runs.
+    pub profit: f64,
     /// CAI that a miner of it earned a month more than the honest ones of the same run, mean of the runs.
     pub advantage: f64,
     /// Standard deviation over the runs.
@@ -35,6 +39,8 @@ pub struct Row {
 pub struct Contest {
     /// Which.
     pub strategy: Strategy,
+    /// Share of the miners that follow it.
+    pub share: f64,
     /// CAI of each miner's own.
     pub own: f64,
     /// CAI of voters behind each.
@@ -50,7 +56,7 @@ pub struct Contest {
 /// Plays a contest.
 pub fn contest(rules: &Rules, market: &Market, contest: Contest) -> Row {
     let entrant = |strategy| Entrant { strategy, own: contest.own, votes: contest.votes };
-    let cheats = MINERS / 10;
+    let cheats = (contest.share * MINERS as f64).round() as usize;
     let mut entrants = vec![entrant(contest.strategy); cheats];
     entrants.resize(MINERS, entrant(Strategy::Honest));
     let months = f64::from(contest.days) / 30.0;
@@ -68,6 +74,7 @@ pub fn contest(rules: &Rules, market: &Market, contest: Contest) -> Row {
     let until: Vec<f64> = all.iter().filter_map(|c| c.fakes_until_convicted).map(|fakes| fakes as f64).collect();
     Row {
         strategy: format!("{:?}", contest.strategy),
+        profit: mean(&all) / months,
         advantage,
         spread,
         faked: total(|c| c.fakes) / results,
@@ -82,22 +89,59 @@ pub fn contest(rules: &Rules, market: &Market, contest: Contest) -> Row {
 pub fn strategies(rules: &Rules, market: &Market, own: f64, votes: f64, days: u32, runs: u64) -> Vec<Row> {
     STRATEGIES
         .iter()
-        .map(|&strategy| contest(rules, market, Contest { strategy, own, votes, days, runs, seed: 0 }))
+        .map(|&strategy| contest(rules, market, Contest { strategy, share: TENTH, own, votes, days, runs, seed: 0 }))
         .collect()
 }
 
-/// The least audit rate at which a strategy earns no more than honesty, by bisection of its logarithm; none if even a full audit does not do.
+/// The least audit rate at which a strategy earns no more than honesty; none if even a full audit does not do.
 pub fn least_audit(rules: &Rules, market: &Market, of: Contest) -> Option<f64> {
-    let pays = |audit: f64| contest(rules, &Market { audit, ..market.clone() }, of).advantage > 0.0;
+    least(|audit| contest(rules, &Market { audit, ..market.clone() }, of).advantage > 0.0)
+}
+
+/// The least fraction to slash for which it earns no more; none if all of the stake does not do.
+pub fn least_fraction(rules: &Rules, market: &Market, of: Contest) -> Option<f64> {
+    least(|fraction| contest(&Rules { fraction, ..rules.clone() }, market, of).advantage > 0.0)
+}
+
+/// The least share at which something does not pay any more, by bisection of its logarithm.
+fn least(pays: impl Fn(f64) -> bool) -> Option<f64> {
     let (mut low, mut high) = (1e-5_f64, 1.0_f64);
     if pays(high) {
         return None;
     }
-    for _ in 0..14 {
+    for _ in 0..12 {
         let middle = (low * high).sqrt();
         *(if pays(middle) { &mut low } else { &mut high }) = middle;
     }
     Some((low * high).sqrt())
+}
+
+/// What some stake earns in one operator or in several.
+#[derive(Clone, Debug, Serialize)]
+pub struct Split {
+    /// How they go about it.
+    pub strategy: String,
+    /// Operators that it is split over.
+    pub parts: usize,
+    /// CAI a month that all of it earns, mean of the runs.
+    pub profit: f64,
+    /// Standard deviation over the runs.
+    pub spread: f64,
+}
+
+/// Plays a network whose miners have `whole` CAI each; a share of them splits that over operators and follows the strategy.
+pub fn split(rules: &Rules, market: &Market, of: Contest, whole: f64, parts: usize) -> Split {
+    let owners = (of.share * MINERS as f64).round() as usize;
+    let entrant = |strategy, own| Entrant { strategy, own, votes: 0.0 };
+    let mut entrants = vec![entrant(of.strategy, whole / parts as f64); owners * parts];
+    entrants.resize(owners * parts + MINERS - owners, entrant(Strategy::Honest, whole));
+    let months = f64::from(of.days) / 30.0;
+    let earned = |run| {
+        let careers = play(rules, market, &entrants, of.days, of.seed + run);
+        careers.iter().take(owners * parts).map(|career| career.profit).sum::<f64>() / owners as f64 / months
+    };
+    let (profit, spread) = mean_and_deviation(&(0..of.runs).map(earned).collect::<Vec<_>>());
+    Split { strategy: format!("{:?}", of.strategy), parts, profit, spread }
 }
 
 /// Mean and standard deviation.
@@ -110,5 +154,5 @@ pub fn mean_and_deviation(of: &[f64]) -> (f64, f64) {
 
 /// Rules without what comes on top of the slash: no jail, no streams, verdicts at once. What the inequality is about.
 pub fn bare(rules: &Rules) -> Rules {
-    Rules { jail: 0.0, mining: 0.0, staking: 0.0, dispute: 0.0, ..rules.clone() }
+    Rules { jail: 0.0, mining: 0.0, staking: 0.0, dispute: 0.0, round: 0.0, ..rules.clone() }
 }

@@ -28,6 +28,13 @@ pub fn least_audit(rules: &Rules, market: &Market, price: f64, stake: f64, accus
     market.gain(price) / (caught * (loss(rules, stake, accuser) + price))
 }
 
+/// The least fraction of a slash so that one fake of a task of this price does not pay at the audit rate as it is.
+pub fn least_fraction(rules: &Rules, market: &Market, price: f64, stake: f64, accuser: Accuser) -> f64 {
+    let caught = market.audit * market.detection * market.conviction;
+    let whole = loss(&Rules { fraction: 1.0, ..rules.clone() }, stake, accuser);
+    ((market.gain(price) / caught - price) / whole).max(0.0)
+}
+
 /// The highest price of a task at which the audit rate suffices.
 pub fn highest_price(rules: &Rules, market: &Market, stake: f64, accuser: Accuser) -> f64 {
     let caught = market.audit * market.detection * market.conviction;
