@@ -29,7 +29,7 @@ pub struct Options {
     #[arg(long, default_value_t = 20)]
     program_tasks: u64,
     /// Fakes, and as many honest results, judged by each jury
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 15)]
     disputes: usize,
     /// Seconds that a second of the chain lasts at least
     #[arg(long, default_value_t = 0.5)]
@@ -122,7 +122,7 @@ async fn judged(options: &Options, juries: &[Jury]) -> Result<()> {
         table::write_between(file, "juries", &text)?;
     }
     for (jury, outcome) in juries.iter().zip(&outcomes) {
-        ensure!(outcome.unearned == 0, "{}: {} votes were paid without computing", jury.name, outcome.unearned);
+        ensure!(outcome.unearned == 0, "{}: {} ballots were paid without computing", jury.name, outcome.unearned);
         // Two thirds convict or acquit, so a third is what it takes to prevent that.
         let stated = 3 * jury.hostile.len() < juries::JURORS;
         ensure!(!stated || outcome.not_right() == 0, "{}: not every verdict is right: {outcome:?}", jury.name);

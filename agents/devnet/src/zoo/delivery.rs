@@ -66,6 +66,11 @@ impl Delivery {
         Ok(Self { body, made, receipt, digest })
     }
 
+    /// Has the chain's time wait for the challenge that may come of it.
+    pub(super) fn suspect(&self, ground: &Ground) {
+        ground.work.begin(self.digest, self.receipt.offer.message.expiry + ground.rules.challenge_window);
+    }
+
     /// Runs the result again, by the checker whose turn it is; what is false of it.
     pub(super) async fn check(&self, ground: &Ground, turn: usize) -> Result<Option<Finding>> {
         let checker = &ground.checkers[turn % ground.checkers.len()];
@@ -81,9 +86,6 @@ impl Delivery {
         finding: &Finding,
         not_before: u64,
     ) -> Result<Case> {
-        // From now on the challenge is due.
-        let expiry = self.receipt.offer.message.expiry;
-        ground.work.begin(self.digest, expiry + ground.rules.challenge_window);
         let disputes = ground.chain.deployment().contracts.disputes;
         let (id, challenge) = accusation(disputes, &self.receipt, self.digest, finding, Some(&self.made.output))
             .context("no such tile")?;

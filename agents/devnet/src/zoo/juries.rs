@@ -13,11 +13,10 @@ use crate::{
     operator::cai,
     until,
 };
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{B256, U256};
 use anyhow::{Context, Result};
 use cuckoo_chain::disputes::End;
 use cuckoo_coordinator::audit::Finding;
-use cuckoo_miner::duty;
 use cuckoo_protocol::{
     body::ImageBody,
     contracts::{IDisputes, Role},
@@ -30,7 +29,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 pub const JURORS: usize = 10;
 /// What fakes are taken from, in turn: a step, a late step, all steps, and the output are false.
 const FAKES: [Cheat; 4] = [Cheat::SplicedTrace, Cheat::LateState, Cheat::NoGuidance, Cheat::SwappedPicture];
-/// In which honest jurors have claimed what they are owed.
+/// In which jurors have claimed what they are owed.
 const CLAIMS: Duration = Duration::from_secs(60);
 
 /// A jury, some of whom do not judge.
@@ -79,17 +78,17 @@ pub struct Outcome {
     /// Juries called, in all disputes.
     pub rounds: u64,
     /// The honest jurors.
-    pub honest: Votes,
+    pub honest: Ballots,
     /// The others.
-    pub hostile: Votes,
-    /// Votes of others, whose probe is not near that of any honest juror, that were paid.
+    pub hostile: Ballots,
+    /// Ballots of others, whose probe is not near that of any honest juror, that were paid.
     pub unearned: u64,
 }
 
-/// What jurors did and got.
+/// What jurors said, and got for it.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Votes {
-    /// Opened ballots.
+pub struct Ballots {
+    /// That were opened.
     pub opened: u64,
     /// Of them paid.
     pub paid: u64,
@@ -115,8 +114,8 @@ pub async fn run(label: &str, jury: &Jury, disputes: usize, pace: Duration) -> R
         fakes: half(true),
         innocents: half(false),
         rounds: 0,
-        honest: Votes::default(),
-        hostile: Votes::default(),
+        honest: Ballots::default(),
+        hostile: Ballots::default(),
         unearned: 0,
     };
     let mut trials = JoinSet::new();
@@ -124,7 +123,7 @@ pub async fn run(label: &str, jury: &Jury, disputes: usize, pace: Duration) -> R
         let ground = ground.clone();
         trials.spawn(async move { anyhow::Ok((fake, dispute(&ground, fake, body, made).await?)) });
     }
-    let mut ids = Vec::new();
+    let mut ended = Vec::new();
     while let Some(done) = trials.join_next().await {
         let (fake, (id, end)) = done??;
         let verdicts = if fake { &mut outcome.fakes.verdicts } else { &mut outcome.innocents.verdicts };
@@ -134,12 +133,14 @@ pub async fn run(label: &str, jury: &Jury, disputes: usize, pace: Duration) -> R
         }
         let rounds = ground.following.docket().get(id).map_or(0, |dispute| dispute.round + 1);
         outcome.rounds += rounds;
-        ids.push(id);
+        ended.push((id, end));
     }
-    // Whoever cannot claim in time is not paid, which the table shows.
-    let claimed = until("the honest jurors' claims", CLAIMS, async || Ok(all_claimed(&ground).then_some(())));
-    let _ = claimed.await.inspect_err(|error| eprintln!("{}: {error:#}", jury.name));
-    for id in ids {
+    for (id, end) in ended {
+        if let Some(end) = end {
+            // Who does not claim is not paid, which the table shows.
+            let paid_out = paid_out(&ground, id, &end, U256::from(parameters.juryFee)).await;
+            let _ = paid_out.inspect_err(|error| eprintln!("{}: {error:#}", jury.name));
+        }
         outcome.count(&ground, id).await?;
     }
     Ok(outcome)
@@ -180,6 +181,7 @@ async fn dispute(ground: &Ground, fake: bool, body: ImageBody, made: Forgery) ->
     let _place = ground.places.acquire().await?;
     let node = ground.bank.own_node(Role::Miner, cai(STAKE)?).await?;
     let delivery = Delivery::new(ground, node.address(), &node, body, made)?;
+    delivery.suspect(ground);
     let finding = if fake {
         delivery.check(ground, usize::from(rand::random::<u8>())).await?.context("a fake that no audit finds")?
     } else {
@@ -194,10 +196,15 @@ async fn dispute(ground: &Ground, fake: bool, body: ImageBody, made: Forgery) ->
     Ok((id, end))
 }
 
-fn all_claimed(ground: &Ground) -> bool {
-    let docket = ground.following.docket();
-    let owed = |juror: &Address| docket.iter().any(|dispute| duty::next(&docket, dispute, *juror, true).is_some());
-    !ground.honest.iter().any(owed)
+/// Waits until what is left of a dispute's fee is less than a vote's pay.
+async fn paid_out(ground: &Ground, id: B256, end: &End, fee: U256) -> Result<()> {
+    let ledger = ground.site.ledger();
+    until("the jurors' claims", CLAIMS, async || {
+        let claims = ledger.claims(id).await?;
+        let claimed: U256 = claims.iter().map(|claim| claim.amount).sum();
+        Ok((end.pay_per_vote.is_zero() || fee.saturating_sub(claimed) < end.pay_per_vote).then_some(()))
+    })
+    .await
 }
 
 impl Outcome {
@@ -208,18 +215,18 @@ impl Outcome {
         all(fakes) - fakes.jury + all(innocents) - innocents.acquitted
     }
 
-    /// Counts the votes of a dispute.
+    /// Counts the ballots of a dispute.
     async fn count(&mut self, ground: &Ground, id: B256) -> Result<()> {
         let ledger = ground.site.ledger();
         let (votes, claims) = (ledger.votes(id).await?, ledger.claims(id).await?);
         for vote in &votes {
-            let of_vote = |claim: &&IDisputes::Claimed| (claim.operator, claim.round) == (vote.operator, vote.round);
-            let claim = claims.iter().find(of_vote);
+            let same = |claim: &&IDisputes::Claimed| (claim.operator, claim.round) == (vote.operator, vote.round);
+            let claim = claims.iter().find(same);
             let honest = ground.honest.contains(&vote.operator);
-            let votes_of = if honest { &mut self.honest } else { &mut self.hostile };
-            votes_of.opened += 1;
-            votes_of.paid += u64::from(claim.is_some());
-            votes_of.earned += claim.map_or(U256::ZERO, |claim| claim.amount);
+            let side = if honest { &mut self.honest } else { &mut self.hostile };
+            side.opened += 1;
+            side.paid += u64::from(claim.is_some());
+            side.earned += claim.map_or(U256::ZERO, |claim| claim.amount);
             let computed = votes.iter().any(|other| {
                 let near = other.probe.abs_diff(vote.probe) <= other.probe / U256::from(500);
                 other.round == vote.round && ground.honest.contains(&other.operator) && near

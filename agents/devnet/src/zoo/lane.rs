@@ -226,8 +226,7 @@ impl Delivery {
             return Ok(None);
         }
         row.audited(miner.passed < ground.record);
-        // From now on a challenge may become due.
-        ground.work.begin(self.digest, expiry + ground.rules.challenge_window);
+        self.suspect(ground);
         let now = ground.chain.now();
         let (finding, not_before) = if conduct == Conduct::Refuses {
             // A transition that it cannot foresee.

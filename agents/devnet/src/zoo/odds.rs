@@ -48,7 +48,8 @@ pub fn odds(stances: &[Stance], rounds: u32, min_jurors: u32) -> Odds {
         }
         odds.right += odds.drawn * right;
         odds.wrong += odds.drawn * wrong;
-        odds.drawn *= 1.0 - right - wrong;
+        // Rounding may leave a little less than nothing.
+        odds.drawn *= (1.0 - right - wrong).max(0.0);
     }
     odds
 }

@@ -154,10 +154,10 @@ pub fn jury_json(outcome: &juries::Outcome) -> Value {
         "fakes": half(&outcome.fakes),
         "honest_results": half(&outcome.innocents),
         "rounds": outcome.rounds,
-        "honest_votes": outcome.honest.opened,
+        "honest_ballots": outcome.honest.opened,
         "honest_paid": outcome.honest.paid,
         "honest_cai": format_cai(outcome.honest.earned),
-        "hostile_votes": outcome.hostile.opened,
+        "hostile_ballots": outcome.hostile.opened,
         "hostile_paid": outcome.hostile.paid,
         "hostile_cai": format_cai(outcome.hostile.earned),
         "paid_without_computing": outcome.unearned,
@@ -169,7 +169,7 @@ pub fn juries(outcomes: &[juries::Outcome], cores: usize) -> String {
     let mut text = format!(
         "{cores} cores, juries of {} operators of equal weight, three rounds at most.\n\n\
          | jury | fakes | convicted, acquitted, drawn | predicted | accused falsely | convicted, acquitted, drawn | predicted | rounds a dispute \
-         | votes of honest jurors, paid | CAI | votes of the others, paid | CAI |\n\
+         | honest jurors' ballots opened, paid | CAI | hostile jurors' ballots opened, paid | CAI |\n\
          |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
         juries::JURORS
     );
@@ -194,10 +194,10 @@ pub fn juries(outcomes: &[juries::Outcome], cores: usize) -> String {
             outcome.rounds as f64 / (count(fakes) + count(innocents)).max(1) as f64,
             honest.opened,
             honest.paid,
-            whole(honest.earned),
+            nearest(honest.earned),
             hostile.opened,
             hostile.paid,
-            whole(hostile.earned),
+            nearest(hostile.earned),
         ));
     }
     text
@@ -215,6 +215,11 @@ pub fn write_between(file: &Path, section: &str, text: &str) -> Result<()> {
     let (_, after) = rest.split_once(&end).with_context(missing)?;
     let new = format!("{before}{begin}\n\n{}\n\n{end}{after}", text.trim_end());
     fs::write(file, new).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// CAI, to the nearest: what does not divide by the votes is less than a wei each.
+fn nearest(wei: U256) -> String {
+    whole(wei + U256::from(500_000_000_000_000_000u64))
 }
 
 /// Whole CAI.
@@ -251,5 +256,6 @@ mod tests {
     fn amounts_are_grouped() {
         let cai = |amount: u64| U256::from(amount) * U256::from(1_000_000_000_000_000_000u64);
         assert_eq!([0, 999, 1_000, 1_234_567].map(|amount| whole(cai(amount))), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([cai(800) - U256::from(86), U256::from(86)].map(nearest), ["800", "0"]);
     }
 }
