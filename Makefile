@@ -103,7 +103,7 @@ test-agents: build
 	cargo test --workspace --locked
 
 # Debug builds: nearly all of the time goes into ONNX Runtime and the disputes' windows.
-adversaries: build ## Try every kind of cheat, and honest miners, at 1,000 tasks each, and write docs/adversaries.md (half an hour)
+adversaries: build ## Try every kind of cheat, and honest miners, at 1,000 tasks each, and hostile jurors, and write docs/adversaries.md (three quarters of an hour)
 	@target/debug/cuckoo-devnet adversaries --write docs/adversaries.md
 
 # With uv, because pip takes many minutes to find out which versions go together.

@@ -138,6 +138,14 @@ impl Ledger {
         self.disputes_events(|filter| filter.topic1(dispute)).await
     }
 
+    /// What the jurors of a dispute were paid.
+    ///
+    /// # Errors
+    /// If the chain does not answer.
+    pub async fn claims(&self, dispute: B256) -> Result<Vec<IDisputes::Claimed>> {
+        self.disputes_events(|filter| filter.topic1(dispute)).await
+    }
+
     async fn disputes_events<E: SolEvent>(&self, narrow: impl FnOnce(Filter) -> Filter) -> Result<Vec<E>> {
         let filter = Filter::new().address(self.contracts.disputes).from_block(self.first_block);
         let logs = self.provider.get_logs(&narrow(filter.event_signature(E::SIGNATURE_HASH))).await?;

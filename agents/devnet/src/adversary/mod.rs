@@ -6,14 +6,17 @@
 //! | `forger` | makes up results |
 //! | `biased` | how far a picture can be steered within the tolerance |
 //! | `defence` | opens false traces on chain, so that a jury judges them |
+//! | `juror` | sits on juries without judging |
 
 mod biased;
 mod cheat;
 pub mod defence;
 mod forger;
+mod juror;
 
 pub use cheat::Cheat;
 pub use forger::{Forger, Forgery, draw};
+pub use juror::{Hostile, Hostility};
 
 use crate::{operator::Operator, refusal::Refusal, rogue::Rogue, site::Site, until};
 use alloy::primitives::{Address, B256};

@@ -1,7 +1,7 @@
 //! Time that waits for those who are at work: many agents share one machine here, which would make each miss deadlines that it would meet
 //! on a machine of its own.
 
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256};
 use cuckoo_chain::disputes::{Dispute, Docket, Following, Phase};
 use std::{
     collections::HashMap,
@@ -38,15 +38,24 @@ impl Work {
     }
 }
 
-/// Says when time has to wait: for what is in `work`, and for so many `jurors` of each dispute.
-pub fn waits(work: Work, following: Following, jurors: usize) -> impl Fn(u64) -> bool + Send + 'static {
+/// Who votes in each round of each dispute.
+#[derive(Clone, Debug, Default)]
+pub struct Turnout {
+    /// Jurors that commit.
+    pub commit: usize,
+    /// Those of them that never open what they committed to.
+    pub mute: Vec<Address>,
+}
+
+/// Says when time has to wait: for what is in `work`, and for the jurors of each dispute.
+pub fn waits(work: Work, following: Following, turnout: Turnout) -> impl Fn(u64) -> bool + Send + 'static {
     let since = Mutex::new(None::<Instant>);
     move |now| {
         let mut since = since.lock().unwrap_or_else(PoisonError::into_inner);
         let docket = following.docket();
         // What is not seen yet may be due.
         let behind = docket.timestamp < now;
-        let due = behind || work.is_due(now) || docket.open().any(|dispute| is_due(&docket, dispute, now, jurors));
+        let due = behind || work.is_due(now) || docket.open().any(|dispute| is_due(&docket, dispute, now, &turnout));
         if due && since.get_or_insert_with(Instant::now).elapsed() < PATIENCE {
             return true;
         }
@@ -55,13 +64,16 @@ pub fn waits(work: Work, following: Following, jurors: usize) -> impl Fn(u64) ->
     }
 }
 
-fn is_due(docket: &Docket, dispute: &Dispute, now: u64, jurors: usize) -> bool {
+fn is_due(docket: &Docket, dispute: &Dispute, now: u64, turnout: &Turnout) -> bool {
     let votes = || dispute.jurors.iter().filter(|juror| juror.round == dispute.round);
     match dispute.phase {
         Phase::Seed { deadline, .. } => near(now, deadline),
-        Phase::Jury { commit_until, .. } if now < commit_until => near(now, commit_until) && votes().count() < jurors,
+        Phase::Jury { commit_until, .. } if now < commit_until => {
+            near(now, commit_until) && votes().count() < turnout.commit
+        }
         Phase::Jury { reveal_until, .. } => {
-            near(now, reveal_until) && votes().any(|juror| juror.revealed.is_none()) && docket.timestamp < reveal_until
+            let mut awaited = votes().filter(|juror| !turnout.mute.contains(&juror.operator));
+            near(now, reveal_until) && awaited.any(|juror| juror.revealed.is_none()) && docket.timestamp < reveal_until
         }
         _ => false,
     }

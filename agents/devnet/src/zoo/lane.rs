@@ -1,28 +1,26 @@
 //! One kind of miner at work for one coordinator: each of its results drawn for an audit or not, checked, paid or challenged.
 
 use super::{
+    delivery::Delivery,
     ground::Ground,
     row::Row,
     trial::{self, Case, Conduct},
-    worker::{Work, Worker, evidence, thread_time},
+    worker::{Work, Worker, thread_time},
 };
-use crate::{adversary::Forgery, operator::cai};
+use crate::operator::cai;
 use alloy::{
-    primitives::{Address, B256, U256},
+    primitives::{Address, U256},
     signers::local::PrivateKeySigner,
 };
 use anyhow::{Context, Result, ensure};
 use cuckoo_chain::disputes::End;
 use cuckoo_coordinator::{
     audit::{Exposure, Finding, cap},
-    challenge::accusation,
     store::Unaudited,
 };
 use cuckoo_protocol::{
-    body::{Body, ImageBody},
-    contracts::{Offer, Result as TaskResult, Role, Voucher},
-    receipt::Receipt,
-    request::{self, Request},
+    body::ImageBody,
+    contracts::{Role, Voucher},
     trace::{pack, trace_root, unpack},
 };
 use rand::RngExt;
@@ -102,7 +100,7 @@ pub async fn run(ground: Arc<Ground>, kind: Kind, tasks: usize, told: impl Fn(&R
             worker = again;
             row.worked(time);
             wait_for_room(&ground, &mut miner).await?;
-            let audit = Delivery::new(&ground, &miner, body, made)?;
+            let audit = Delivery::new(&ground, miner.operator, &miner.node, body, made)?;
             caught = audit.settle(&ground, &mut miner, kind.conduct, &mut row).await?;
             told(&row);
         }
@@ -192,7 +190,7 @@ async fn wait_for_room(ground: &Ground, miner: &mut Miner) -> Result<()> {
 }
 
 /// A task's request, each another one.
-fn body(ground: &Ground, number: usize) -> Result<ImageBody> {
+pub(super) fn body(ground: &Ground, number: usize) -> Result<ImageBody> {
     const THINGS: [&str; 8] =
         ["red apple", "blue fish", "green tree", "yellow sun", "house", "boat", "white cat", "pink flower"];
     let mut body = ground.package.manifest().image_body(format!("a {}, {number}", THINGS[number % THINGS.len()]))?;
@@ -214,40 +212,7 @@ async fn compute<T: Send + 'static>(
     .await?
 }
 
-/// A result as it is handed in.
-struct Delivery {
-    body: ImageBody,
-    made: Forgery,
-    receipt: Receipt,
-    digest: B256,
-}
-
 impl Delivery {
-    fn new(ground: &Ground, miner: &Miner, body: ImageBody, made: Forgery) -> Result<Self> {
-        let domain = ground.chain.domain();
-        let (model, salt) = (ground.package.model_id(), B256::from(rand::random::<[u8; 32]>()));
-        let bytes = Request::new(model, salt, &Body::from(body.clone()), &[], true).encode()?;
-        let offer = Offer {
-            coordinator: ground.coordinator.address(),
-            miner: miner.operator,
-            modelId: model,
-            requestHash: request::hash(&bytes),
-            price: cai(PRICE)?,
-            expiry: ground.chain.now() + ground.rules.max_offer_life,
-        };
-        let result = TaskResult {
-            offerHash: domain.digest(&offer),
-            traceRoot: trace_root(&made.states),
-            states: u32::try_from(made.states.len())?,
-            outputHash: made.output.hash()?,
-        };
-        let digest = domain.digest(&result);
-        let offer = domain.sign(offer, &ground.coordinator)?;
-        let result = domain.sign(result, &miner.node)?;
-        let receipt = Receipt { task: digest.to_string(), request: bytes.into(), offer, result };
-        Ok(Self { body, made, receipt, digest })
-    }
-
     /// Draws the coin, checks what it falls on, and pays or makes a case of it.
     async fn settle(self, ground: &Ground, miner: &mut Miner, conduct: Conduct, row: &mut Row) -> Result<Option<Case>> {
         let offer = &self.receipt.offer.message;
@@ -261,8 +226,7 @@ impl Delivery {
             return Ok(None);
         }
         row.audited(miner.passed < ground.record);
-        // From now on a challenge may become due.
-        ground.work.begin(self.digest, expiry + ground.rules.challenge_window);
+        self.suspect(ground);
         let now = ground.chain.now();
         let (finding, not_before) = if conduct == Conduct::Refuses {
             // A transition that it cannot foresee.
@@ -272,8 +236,7 @@ impl Delivery {
         } else {
             let states = unpack(&pack(&self.made.states)).context("a packed trace cannot be unpacked")?;
             ensure!(trace_root(&states) == self.receipt.result.message.traceRoot, "another trace than was signed");
-            let checker = &ground.checkers[row.audits as usize % ground.checkers.len()];
-            (checker.check(offer.modelId, evidence(&self.body, &self.made)).await?, now)
+            (self.check(ground, row.audits as usize).await?, now)
         };
         let Some(finding) = finding else {
             ground.work.end(self.digest);
@@ -282,10 +245,6 @@ impl Delivery {
             return Ok(None);
         };
         row.found += 1;
-        let disputes = ground.chain.deployment().contracts.disputes;
-        let (id, challenge) = accusation(disputes, &self.receipt, self.digest, &finding, Some(&self.made.output))
-            .context("no such tile")?;
-        let (accused, states) = (miner.node.clone(), self.made.states);
-        Ok(Some(Case { accused, conduct, not_before, result: self.digest, id, challenge, states }))
+        self.accuse(ground, miner.node.clone(), conduct, &finding, not_before).map(Some)
     }
 }

@@ -7,22 +7,28 @@
 //! | `bank` | makes operators |
 //! | `clock` | time that waits for those who are at work |
 //! | `worker` | makes results, true and false |
+//! | `delivery` | a result, and what can be held against it |
 //! | [`lane`] | one kind of miner at work |
+//! | [`juries`] | disputes before jurors that do not judge |
+//! | `odds` | what the contract's rule makes of them |
 //! | [`programs`] | the same before the real programs |
 //! | `trial` | from a challenge to the slash |
 //! | `row`, `table` | the figures |
 
 mod bank;
 mod clock;
+mod delivery;
 mod ground;
+pub mod juries;
 pub mod lane;
+mod odds;
 pub mod programs;
 mod row;
 pub mod table;
 mod trial;
 mod worker;
 
-pub use ground::Ground;
+pub use ground::{Bench, Ground};
 pub use lane::Kind;
 pub use row::{Row, Verdicts};
 pub use table::Facts;

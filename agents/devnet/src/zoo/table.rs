@@ -1,6 +1,7 @@
 //! Rows as JSON and as Markdown.
 
 use super::{
+    juries::{self, Half},
     lane::{PRICE, STAKE},
     programs::Outcome,
     row::{Row, Verdicts},
@@ -142,6 +143,66 @@ pub fn programs(outcomes: &[Outcome]) -> String {
     text
 }
 
+/// What became of a jury's disputes as one JSON object. Amounts in CAI.
+pub fn jury_json(outcome: &juries::Outcome) -> Value {
+    let half = |half: &Half| {
+        let odds = half.odds;
+        json!({"verdicts": half.verdicts, "odds": {"right": odds.right, "wrong": odds.wrong, "drawn": odds.drawn}})
+    };
+    json!({
+        "jury": outcome.name,
+        "fakes": half(&outcome.fakes),
+        "honest_results": half(&outcome.innocents),
+        "rounds": outcome.rounds,
+        "honest_ballots": outcome.honest.opened,
+        "honest_paid": outcome.honest.paid,
+        "honest_cai": format_cai(outcome.honest.earned),
+        "hostile_ballots": outcome.hostile.opened,
+        "hostile_paid": outcome.hostile.paid,
+        "hostile_cai": format_cai(outcome.hostile.earned),
+        "paid_without_computing": outcome.unearned,
+    })
+}
+
+/// The table of juries, of a machine with so many cores.
+pub fn juries(outcomes: &[juries::Outcome], cores: usize) -> String {
+    let mut text = format!(
+        "{cores} cores, juries of {} operators of equal weight, three rounds at most.\n\n\
+         | jury | fakes | convicted, acquitted, drawn | predicted | accused falsely | convicted, acquitted, drawn | predicted | rounds a dispute \
+         | honest jurors' ballots opened, paid | CAI | hostile jurors' ballots opened, paid | CAI |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+        juries::JURORS
+    );
+    let count = |half: &Half| half.verdicts.convicted() + half.verdicts.acquitted + half.verdicts.drawn;
+    let ends = |half: &Half| format!("{}, {}, {}", half.verdicts.jury, half.verdicts.acquitted, half.verdicts.drawn);
+    let predicted = |half: &Half, odds: [f64; 3]| {
+        let [convicted, acquitted, drawn] = odds.map(|odds| odds * count(half) as f64);
+        format!("{convicted:.1}, {acquitted:.1}, {drawn:.1}")
+    };
+    for outcome in outcomes {
+        let (fakes, innocents, honest, hostile) = (&outcome.fakes, &outcome.innocents, outcome.honest, outcome.hostile);
+        let (guilty, innocent) = (fakes.odds, innocents.odds);
+        text.push_str(&format!(
+            "| {} | {} | {} | {} | {} | {} | {} | {:.1} | {}, {} | {} | {}, {} | {} |\n",
+            outcome.name,
+            count(fakes),
+            ends(fakes),
+            predicted(fakes, [guilty.right, guilty.wrong, guilty.drawn]),
+            count(innocents),
+            ends(innocents),
+            predicted(innocents, [innocent.wrong, innocent.right, innocent.drawn]),
+            outcome.rounds as f64 / (count(fakes) + count(innocents)).max(1) as f64,
+            honest.opened,
+            honest.paid,
+            nearest(honest.earned),
+            hostile.opened,
+            hostile.paid,
+            nearest(hostile.earned),
+        ));
+    }
+    text
+}
+
 /// Puts `text` between the markers of a section of a file.
 ///
 /// # Errors
@@ -154,6 +215,11 @@ pub fn write_between(file: &Path, section: &str, text: &str) -> Result<()> {
     let (_, after) = rest.split_once(&end).with_context(missing)?;
     let new = format!("{before}{begin}\n\n{}\n\n{end}{after}", text.trim_end());
     fs::write(file, new).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// CAI, to the nearest: what does not divide by the votes is less than a wei each.
+fn nearest(wei: U256) -> String {
+    whole(wei + U256::from(500_000_000_000_000_000u64))
 }
 
 /// Whole CAI.
@@ -190,5 +256,6 @@ mod tests {
     fn amounts_are_grouped() {
         let cai = |amount: u64| U256::from(amount) * U256::from(1_000_000_000_000_000_000u64);
         assert_eq!([0, 999, 1_000, 1_234_567].map(|amount| whole(cai(amount))), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([cai(800) - U256::from(86), U256::from(86)].map(nearest), ["800", "0"]);
     }
 }

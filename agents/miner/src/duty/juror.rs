@@ -89,7 +89,15 @@ impl Duty {
         Ok(Outcome::Done)
     }
 
-    /// What this miner finds; `None`, said aloud, if it cannot tell.
+    /// What this miner finds of a disputed transition, whose round has this seed; `None`, said aloud, if it cannot tell now.
+    pub async fn finding(&self, docket: &Docket, dispute: &Dispute, seed: B256) -> Option<Finding> {
+        self.examine(docket, dispute, seed).await.unwrap_or_else(|e| {
+            warn!(dispute = %dispute.id(), "not judged: {e}");
+            None
+        })
+    }
+
+    /// What this miner finds; `None`, said aloud, if it never can tell.
     async fn examine(&self, docket: &Docket, dispute: &Dispute, seed: B256) -> Result<Option<Finding>, DutyError> {
         let accusation = dispute.accusation.clone();
         let (id, model) = (accusation.id, accusation.offer.modelId);
@@ -168,6 +176,6 @@ impl Duty {
 }
 
 /// In WAD; what is out of range is cut by the contract alike.
-fn wad(probe: f64) -> U256 {
+pub fn wad(probe: f64) -> U256 {
     U256::from((probe * 1e18) as u128)
 }

@@ -8,6 +8,7 @@ mod juror;
 mod plan;
 
 pub use bench::{Bench, BenchError};
+pub use juror::wad;
 pub use plan::{Step, next, patience};
 
 use crate::{backoff::Backoff, metrics, store::StoreError, workshop::Workshop};
