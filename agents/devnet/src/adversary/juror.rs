@@ -82,7 +82,7 @@ impl Hostile {
     }
 
     async fn act(&mut self, docket: &Docket, dispute: &Dispute) {
-        let Some(step) = next(docket, dispute, self.me, true) else { return };
+        let Some(step) = next(docket, dispute, self.me, true, |_| false) else { return };
         let key = (dispute.id(), step);
         let tries = self.tries.get(&key).copied().unwrap_or_default();
         if tries >= TRIES {

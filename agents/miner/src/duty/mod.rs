@@ -126,7 +126,8 @@ impl Duty {
     ) {
         for dispute in docket.iter() {
             let id = dispute.id();
-            let Some(step) = next(docket, dispute, me, self.sits) else { continue };
+            let aside = |step: &Step| memory.aside.contains(&(id, *step));
+            let Some(step) = next(docket, dispute, me, self.sits, aside) else { continue };
             let key = (id, step);
             if memory.busy.contains(&id) || memory.aside.contains(&key) {
                 continue;

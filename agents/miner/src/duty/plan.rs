@@ -47,11 +47,20 @@ pub enum Step {
     },
 }
 
-/// What `me` does next in a dispute; `sits` says whether it serves on juries. `None` if there is nothing to do now.
-pub fn next(docket: &Docket, dispute: &Dispute, me: Address, sits: bool) -> Option<Step> {
+/// What `me` does next in a dispute; `sits` says whether it serves on juries, `aside` what was put aside because it is of no use. `None`
+/// if there is nothing to do now.
+pub fn next(
+    docket: &Docket,
+    dispute: &Dispute,
+    me: Address,
+    sits: bool,
+    aside: impl Fn(&Step) -> bool,
+) -> Option<Step> {
     let (now, round) = (docket.timestamp, dispute.round);
     if let Phase::Ended(end) = dispute.phase {
-        return dispute.jurors.iter().find_map(|juror| claim(juror, &end, me));
+        // A vote that is not paid must not keep another round's from its pay.
+        let mut claims = dispute.jurors.iter().filter_map(|juror| claim(juror, &end, me));
+        return claims.find(|step| !aside(step));
     }
     if let Some(due) = docket.resolve_from(dispute).filter(|due| *due <= now) {
         return Some(Step::Resolve { round, due });

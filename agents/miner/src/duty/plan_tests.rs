@@ -77,7 +77,7 @@ fn ended(outcome: Outcome, pay: u64) -> Log {
 fn steps(logs: &[Log], now: u64) -> [Option<Step>; 3] {
     let docket = Docket::at(now, DISPUTES, logs);
     let dispute = docket.get(ID).unwrap();
-    [ACCUSED, CHALLENGER, JUROR].map(|me| next(&docket, dispute, me, true))
+    [ACCUSED, CHALLENGER, JUROR].map(|me| next(&docket, dispute, me, true, |_| false))
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn each_does_its_part_in_each_phase() {
 fn who_does_not_serve_still_answers_and_ends_what_it_began() {
     let next_of = |logs: &[Log], now, me| {
         let docket = Docket::at(now, DISPUTES, logs);
-        next(&docket, docket.get(ID).unwrap(), me, false)
+        next(&docket, docket.get(ID).unwrap(), me, false, |_| false)
     };
     let all = [challenged(), began(), called(), committed()];
     assert_eq!(next_of(&all[..1], 50, ACCUSED), Some(Step::Answer));
@@ -138,6 +138,38 @@ fn only_votes_that_are_paid_are_claimed() {
     let logs = [challenged(), began(), called(), committed(), revealed(Verdict::Guilty)];
     let logs = [&logs[..], &[ended(Outcome::Convicted, 1), log(&claimed)]].concat();
     assert_eq!(steps(&logs, 1_000), [None; 3], "paid already");
+}
+
+#[test]
+fn a_vote_that_is_not_paid_does_not_keep_another_rounds_from_its_pay() {
+    let round = |round: u64| {
+        let (id, operator, round) = (ID, JUROR, U256::from(round));
+        let [beacon, deadline, votes] = [9, 110, 3].map(U256::from);
+        let [commit_until, reveal_until, index, probe, none] = [120, 125, 2, 7, 0].map(U256::from);
+        let verdict = Verdict::Innocent;
+        [
+            log(&IDisputes::RoundBegan { id, round, beacon, deadline }),
+            log(&IDisputes::JuryCalled { id, round, seed: SEED, commitUntil: commit_until, revealUntil: reveal_until }),
+            log(&IDisputes::Committed { id, round, operator, votes, commitment: COMMITMENT }),
+            log(&IDisputes::Revealed {
+                id,
+                round,
+                operator,
+                index,
+                verdict,
+                probe,
+                votes,
+                guilty: none,
+                innocent: votes,
+                jurors: U256::ONE,
+            }),
+        ]
+    };
+    let logs = [&[challenged()][..], &round(0), &round(1), &[ended(Outcome::Drawn, 1)]].concat();
+    let docket = Docket::at(1_000, DISPUTES, &logs);
+    let [first, second] = [0, 1].map(|round| Step::Claim { round, index: 2 });
+    let after = |aside: &[Step]| next(&docket, docket.get(ID).unwrap(), JUROR, true, |step| aside.contains(step));
+    assert_eq!([after(&[]), after(&[first]), after(&[first, second])], [Some(first), Some(second), None]);
 }
 
 #[test]
