@@ -1,10 +1,11 @@
 //! Challenges of a coordinator whose chain takes blocks back, and that is killed meanwhile: real contracts, no human step.
 
+mod ground;
 #[path = "../../chain/tests/support/mod.rs"]
 mod support;
 
 use alloy::{
-    primitives::{B256, U256, keccak256},
+    primitives::{B256, U256},
     providers::Provider,
     rpc::types::{Filter, Log},
     sol_types::SolEvent,
@@ -15,27 +16,19 @@ use cuckoo_chain::{
     view,
 };
 use cuckoo_coordinator::{
-    audit::Finding,
     catalogue::Catalogue,
     challenge,
     config::{AuditBy, Config},
     coordinator::Coordinator,
-    store::{Accepted, AuditState, ChallengeRecord, ChallengeState, LeaseRecord, NewTask, Store},
+    store::{ChallengeRecord, ChallengeState, Store},
 };
-use cuckoo_protocol::{
-    contracts::{
-        IDisputes::{self, Phase as Outcome, Verdict},
-        IStaking,
-    },
-    dispute::Ballot,
-    message::Domain,
+use cuckoo_protocol::contracts::{
+    IDisputes::{self, Phase as Outcome},
+    IStaking,
 };
+use ground::{LEASE, find_false, find_guilty, until};
 use serde_json::json;
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use support::{
     CAI, Network,
     stage::{ACCUSED, COORDINATOR, Stage, phase, shown, warp},
@@ -44,13 +37,10 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Of the result that an audit found false.
-const LEASE: &str = "lease";
 /// Seconds.
 const CHALLENGE_WINDOW: u64 = 40;
 const COMMIT_WINDOW: u64 = 20;
 const REVEAL_WINDOW: u64 = 10;
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Many of an agent's looks at the chain.
 const A_WHILE: Duration = Duration::from_secs(1);
 
@@ -80,39 +70,8 @@ impl Ground {
         let stage = Stage::on(patient.await).await;
         stage.network.grant(stage.coordinator.address(), 2_000).await;
         let (following, folder) = (stage.follow().await, tempfile::tempdir().unwrap());
-        let ground = Self { stage, following, folder };
-        ground.find_false().await;
-        ground
-    }
-
-    /// Stores a result, and that its audit found it false.
-    async fn find_false(&self) {
-        let accusation = self.stage.accusation(0).await;
-        let (store, offer) = (self.store().await, accusation.offer);
-        let task = NewTask {
-            id: "task".to_owned(),
-            model: "tiny".to_owned(),
-            model_id: offer.message.modelId,
-            request: accusation.request.to_vec(),
-            price: offer.message.price,
-            unit_price: U256::from(1),
-            idempotency: None,
-            body_hash: B256::ZERO,
-        };
-        store.insert_task(&task).await.unwrap();
-        let lease = LeaseRecord {
-            id: LEASE.to_owned(),
-            task: task.id,
-            node: self.stage.accused.address(),
-            offer_hash: Domain::new(31337, self.stage.network.deployment.contracts.registry).digest(&offer.message),
-            offer,
-            over: None,
-        };
-        assert!(store.insert_lease(&lease, 0, 20_000, &[]).await.unwrap());
-        assert_eq!(store.accept(&lease, &accusation.result, Some(0)).await.unwrap(), Accepted::Audited);
-        let finding = Finding { transition: 0, tile: None, reason: "the noise is off".to_owned() };
-        let audit = store.audit(LEASE).await.unwrap().unwrap();
-        assert!(store.fail_audit(&audit, AuditState::Refused, &finding).await.unwrap());
+        find_false(&stage, folder.path()).await;
+        Self { stage, following, folder }
     }
 
     async fn store(&self) -> Store {
@@ -197,16 +156,7 @@ impl Ground {
         until("the agent calls the jury", async || called(&self.following.docket()).then_some(())).await;
         self.replace::<IDisputes::JuryCalled>().await;
         shown(&self.following, "the jury is called", called).await;
-        let guilty =
-            Ballot { verdict: Verdict::Guilty, probe: U256::from(10).pow(U256::from(18)), salt: keccak256("salt") };
-        for (operator, court) in &self.stage.jurors {
-            court.commit(id, guilty.commitment(id, 0, *operator)).await.unwrap();
-        }
-        warp(&self.stage.network, COMMIT_WINDOW).await;
-        for (_, court) in &self.stage.jurors {
-            court.reveal(id, &guilty).await.unwrap();
-        }
-        warp(&self.stage.network, REVEAL_WINDOW).await;
+        find_guilty(&self.stage, id, COMMIT_WINDOW, REVEAL_WINDOW).await;
     }
 }
 
@@ -254,18 +204,6 @@ fn config() -> Config {
         onnxruntime: None,
         drand_urls: vec![],
         metrics: None,
-    }
-}
-
-/// Waits for something.
-async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

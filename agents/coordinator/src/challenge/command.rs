@@ -244,8 +244,8 @@ async fn wait(
         if let Err(error) = bring_beacon(chain, court, id).await {
             tracing::warn!(error = format!("{error:#}"), "no beacon for the jury yet, trying again");
         }
-        // Asked before the dispute: if that is gone then, it is for good.
-        let is_over_for_good = chain.now() > until && court.is_past(until).await.unwrap_or(false);
+        // Asked before the dispute: if that is gone then, it is for good. It also moves the chain's time on, which nothing else does here.
+        let is_over_for_good = court.is_past(until).await.unwrap_or(false);
         match bring_on(chain, court, id).await {
             Ok(Some(ended @ (ChallengeState::Convicted | ChallengeState::Acquitted | ChallengeState::Drawn))) => {
                 return Ok(ended);
