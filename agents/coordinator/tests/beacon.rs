@@ -12,10 +12,10 @@ use alloy::{
 };
 use cuckoo_chain::disputes::{Docket, Following, Phase};
 use cuckoo_coordinator::store::{ChallengeState, Store};
-use cuckoo_protocol::receipt::Receipt;
-use ground::{LEASE, find_false, find_guilty, until};
+use cuckoo_protocol::{contracts::IDisputes, receipt::Receipt};
+use ground::{LEASE, find_false, find_guilty, forget, logs, until};
 use serde_json::{Value, json};
-use std::{path::PathBuf, process::Stdio};
+use std::{path::PathBuf, process::Stdio, time::Duration};
 use support::{
     Network,
     drand::{self, Drand},
@@ -30,6 +30,8 @@ const COMMIT_WINDOW: u64 = 20;
 const REVEAL_WINDOW: u64 = 10;
 /// From the schedule of a beacon to its round, and a little more.
 const BEACON: u64 = 3;
+/// Some of a program's looks at the chain.
+const A_WHILE: Duration = Duration::from_secs(3);
 
 /// A network whose juries drand draws, and what a program needs to take part.
 struct Ground {
@@ -81,8 +83,8 @@ impl Ground {
     }
 
     /// Answers the dispute once it is open, and has it judged when the jury is called; nobody here brings the beacon, or resolves.
-    async fn play(&self, id: impl Fn(&Docket) -> Option<B256>) -> B256 {
-        let id = until("it is challenged", async || id(&self.following.docket())).await;
+    async fn play(&self) -> B256 {
+        let id = self.challenged().await;
         self.stage.answer(id, &[0]).await;
         let reached = async |what: &str, so: fn(Phase) -> bool| {
             until(what, async || phase(&self.following.docket(), id).filter(|phase| so(*phase))).await
@@ -93,6 +95,12 @@ impl Ground {
         reached("the jury is called", |phase| matches!(phase, Phase::Jury { .. })).await;
         find_guilty(&self.stage, id, COMMIT_WINDOW, REVEAL_WINDOW).await;
         id
+    }
+
+    /// The id of the only dispute that there is, once it is.
+    async fn challenged(&self) -> B256 {
+        let challenged = async || logs::<IDisputes::Challenged>(&self.stage.network).await.pop();
+        until("it is challenged", challenged).await.inner.id
     }
 
     /// Who has brought beacons.
@@ -110,11 +118,6 @@ impl Ground {
     }
 }
 
-/// The only dispute that there is.
-fn any(docket: &Docket) -> Option<B256> {
-    docket.iter().next().map(|dispute| dispute.id())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_coordinators_agent_brings_the_beacon_of_its_challenge() {
     let ground = Ground::new().await;
@@ -127,7 +130,7 @@ async fn a_coordinators_agent_brings_the_beacon_of_its_challenge() {
     command.arg("--model").arg(root().join("models/cuckoo-tiny"));
     let _agent = command.stdout(Stdio::null()).spawn().unwrap();
 
-    ground.play(any).await;
+    ground.play().await;
     assert_eq!(ground.brought_by().await, [node.address()]);
     let store = Store::open(&data).await.unwrap();
     let challenge = until("it ends", async || {
@@ -152,8 +155,15 @@ async fn whoever_has_a_receipt_brings_the_beacon_and_waits_for_the_end() {
     command.arg(ground.file("receipt.json")).args(["--transition", "0", "--wait"]);
     let mut program = command.stdout(Stdio::piped()).spawn().unwrap();
 
-    let id = ground.play(any).await;
+    // A challenge that is taken back is raised again.
+    ground.challenged().await;
+    forget::<IDisputes::Challenged>(&ground.stage.network).await;
+    let id = ground.play().await;
     assert_eq!(ground.brought_by().await, [key.address()]);
+    let ended = |docket: &Docket| docket.get(id).is_some_and(|dispute| !dispute.is_open());
+    until("it is resolved", async || ended(&ground.following.docket()).then_some(())).await;
+    tokio::time::sleep(A_WHILE).await;
+    assert!(program.try_wait().unwrap().is_none(), "its end is not final");
     until("it ends", async || {
         ground.stage.network.anvil.mine(1).await;
         program.try_wait().unwrap()

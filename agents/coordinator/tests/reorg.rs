@@ -6,8 +6,6 @@ mod support;
 
 use alloy::{
     primitives::{B256, U256},
-    providers::Provider,
-    rpc::types::{Filter, Log},
     sol_types::SolEvent,
 };
 use cuckoo_chain::{
@@ -26,7 +24,7 @@ use cuckoo_protocol::contracts::{
     IDisputes::{self, Phase as Outcome},
     IStaking,
 };
-use ground::{LEASE, find_false, find_guilty, until};
+use ground::{LEASE, depth, find_false, find_guilty, forget, logs, until};
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use support::{
@@ -102,41 +100,15 @@ impl Ground {
         Agent { coordinator, task, stop }
     }
 
-    /// Takes the block of the only event of this kind back with what was done in it, for good.
-    async fn forget<E: SolEvent>(&self) {
-        let (anvil, depth) = (&self.stage.network.anvil, self.depth::<E>().await);
-        // What is dropped would be mined again at once.
-        anvil.automine(false).await;
-        anvil.rpc("anvil_reorg", json!([depth, []])).await;
-        anvil.rpc("anvil_dropAllTransactions", json!([])).await;
-        anvil.automine(true).await;
-        anvil.mine(1).await;
-        assert!(self.logs::<E>().await.is_empty(), "it is gone");
-    }
-
-    /// How many blocks have to go for the only event of this kind to go.
-    async fn depth<E: SolEvent>(&self) -> u64 {
-        let head = self.stage.network.anvil.provider.get_block_number().await.unwrap();
-        head + 1 - self.logs::<E>().await[0].block_number.unwrap()
-    }
-
-    /// The logs of an event of the only dispute that there may be.
-    async fn logs<E: SolEvent>(&self) -> Vec<Log<E>> {
-        let address = self.stage.network.deployment.contracts.disputes;
-        let filter = Filter::new().address(address).event_signature(E::SIGNATURE_HASH).from_block(0);
-        let logs = self.stage.network.anvil.provider.get_logs(&filter).await.unwrap();
-        logs.iter().map(|log| log.log_decode().unwrap()).collect()
-    }
-
     /// Takes the block of the only event of this kind back, as may happen at any time, and waits until the event is in another one.
     async fn replace<E: SolEvent>(&self) {
-        let before = self.logs::<E>().await[0].block_hash;
-        let depth = self.depth::<E>().await;
+        let before = logs::<E>(&self.stage.network).await[0].block_hash;
+        let depth = depth::<E>(&self.stage.network).await;
         self.stage.network.anvil.rpc("anvil_reorg", json!([depth, []])).await;
         // The clock goes on.
         self.stage.network.anvil.mine(1).await;
         until("it comes again", async || {
-            let logs = self.logs::<E>().await;
+            let logs = logs::<E>(&self.stage.network).await;
             (logs.len() == 1 && logs[0].block_hash != before).then_some(())
         })
         .await;
@@ -218,10 +190,13 @@ async fn a_challenge_is_raised_once_and_ends_when_its_end_is_final() {
     ground.replace::<IDisputes::Challenged>().await;
     assert_eq!(agent.opened().await, id);
     agent.kill().await;
-    ground.forget::<IDisputes::Challenged>().await;
+    forget::<IDisputes::Challenged>(&ground.stage.network).await;
     let agent = ground.start().await;
     assert!(agent.coordinator.suspects().contains(&ACCUSED));
-    until("it is raised again", async || (ground.logs::<IDisputes::Challenged>().await.len() == 1).then_some(())).await;
+    until("it is raised again", async || {
+        (logs::<IDisputes::Challenged>(&ground.stage.network).await.len() == 1).then_some(())
+    })
+    .await;
     assert_eq!(agent.opened().await, id);
     assert_eq!(agent.challenge().await.note, None);
 
@@ -233,7 +208,7 @@ async fn a_challenge_is_raised_once_and_ends_when_its_end_is_final() {
     assert_eq!(agent.challenge().await.state, ChallengeState::Open);
     ground.replace::<IDisputes::Resolved>().await;
     agent.kill().await;
-    ground.forget::<IDisputes::Resolved>().await;
+    forget::<IDisputes::Resolved>(&ground.stage.network).await;
     shown(&ground.following, "it never ended", |d| !ended(d)).await;
     assert!(ground.own_stake().await >= U256::from(30_000) * CAI, "what was slashed is back");
 
@@ -248,8 +223,8 @@ async fn a_challenge_is_raised_once_and_ends_when_its_end_is_final() {
     })
     .await;
 
-    let resolved = ground.logs::<IDisputes::Resolved>().await;
-    assert_eq!((resolved.len(), ground.logs::<IDisputes::Challenged>().await.len()), (1, 1));
+    let resolved = logs::<IDisputes::Resolved>(&ground.stage.network).await;
+    assert_eq!((resolved.len(), logs::<IDisputes::Challenged>(&ground.stage.network).await.len()), (1, 1));
     let (block, end) = (resolved[0].block_number.unwrap(), &resolved[0].inner);
     let finalized = anvil.rpc("eth_getBlockByNumber", json!(["finalized", false])).await;
     let finalized = U256::from_str_radix(finalized["number"].as_str().unwrap().trim_start_matches("0x"), 16).unwrap();
@@ -267,7 +242,7 @@ async fn a_challenge_that_is_dropped_too_late_for_another_is_noted_as_such() {
     let agent = ground.start().await;
     agent.opened().await;
     agent.kill().await;
-    ground.forget::<IDisputes::Challenged>().await;
+    forget::<IDisputes::Challenged>(&ground.stage.network).await;
     warp(&ground.stage.network, 15 + CHALLENGE_WINDOW + 1).await;
 
     let agent = ground.start().await;
@@ -284,6 +259,6 @@ async fn a_challenge_that_is_dropped_too_late_for_another_is_noted_as_such() {
     let note = challenge.note.unwrap();
     assert!(note.contains("reorganisation") && note.contains("window is over"), "{note}");
     until("it may work again", async || (!agent.coordinator.suspects().contains(&ACCUSED)).then_some(())).await;
-    assert!(ground.logs::<IDisputes::Challenged>().await.is_empty());
+    assert!(logs::<IDisputes::Challenged>(&ground.stage.network).await.is_empty());
     agent.kill().await;
 }

@@ -1,12 +1,23 @@
-//! A result that an audit found false, and the jury that finds it guilty.
+//! A result that an audit found false, the jury that finds it guilty, and a chain that takes blocks back.
 
-use crate::support::stage::{Stage, warp};
-use alloy::primitives::{B256, U256, keccak256};
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use crate::support::{
+    Network,
+    stage::{Stage, warp},
+};
+use alloy::{
+    primitives::{B256, U256, keccak256},
+    providers::Provider,
+    rpc::types::{Filter, Log},
+    sol_types::SolEvent,
+};
 use cuckoo_coordinator::{
     audit::Finding,
     store::{Accepted, AuditState, LeaseRecord, NewTask, Store},
 };
 use cuckoo_protocol::{contracts::IDisputes::Verdict, dispute::Ballot, message::Domain};
+use serde_json::json;
 use std::{
     path::Path,
     time::{Duration, Instant},
@@ -58,6 +69,32 @@ pub async fn find_guilty(stage: &Stage, id: B256, commit_window: u64, reveal_win
         court.reveal(id, &guilty).await.unwrap();
     }
     warp(&stage.network, reveal_window).await;
+}
+
+/// Takes the block of the only event of this kind back with what was done in it, for good.
+pub async fn forget<E: SolEvent>(network: &Network) {
+    let (anvil, depth) = (&network.anvil, depth::<E>(network).await);
+    // What is dropped would be mined again at once.
+    anvil.automine(false).await;
+    anvil.rpc("anvil_reorg", json!([depth, []])).await;
+    anvil.rpc("anvil_dropAllTransactions", json!([])).await;
+    assert!(logs::<E>(network).await.is_empty(), "it is gone");
+    anvil.automine(true).await;
+    anvil.mine(1).await;
+}
+
+/// How many blocks have to go for the only event of this kind to go.
+pub async fn depth<E: SolEvent>(network: &Network) -> u64 {
+    let head = network.anvil.provider.get_block_number().await.unwrap();
+    head + 1 - logs::<E>(network).await[0].block_number.unwrap()
+}
+
+/// The logs of an event of the only dispute that there may be.
+pub async fn logs<E: SolEvent>(network: &Network) -> Vec<Log<E>> {
+    let address = network.deployment.contracts.disputes;
+    let filter = Filter::new().address(address).event_signature(E::SIGNATURE_HASH).from_block(0);
+    let logs = network.anvil.provider.get_logs(&filter).await.unwrap();
+    logs.iter().map(|log| log.log_decode().unwrap()).collect()
 }
 
 /// Waits for something.
