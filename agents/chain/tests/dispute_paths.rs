@@ -2,124 +2,22 @@
 
 mod support;
 
-use alloy::{
-    primitives::{Address, B256, U256, keccak256},
-    providers::{DynProvider, Provider},
-    rpc::types::{Filter, TransactionRequest},
-    sol_types::{SolCall, SolEvent},
-};
+use alloy::primitives::{Address, U256};
 use cuckoo_chain::{
     SendError,
-    disputes::{Challenge, Court, Docket, End, Following, Phase},
+    disputes::{Challenge, Docket, Phase},
 };
-use cuckoo_protocol::{
-    contracts::{
-        IDisputes::{self, Fault, Phase as Outcome, Verdict},
-        IStaking,
-    },
-    dispute::Ballot,
-};
+use cuckoo_protocol::contracts::IDisputes::{self, Fault, Phase as Outcome, Verdict};
 use serde_json::json;
-use std::collections::BTreeMap;
 use support::{
     CAI, Network,
-    stage::{ACCUSED, Stage, phase, shown, warp},
+    case::{Case, GUILTY, INNOCENT, ballot, is_about, wad},
+    stage::{Stage, phase, shown, warp},
 };
 
 const GUARDIAN: Address = Address::repeat_byte(0x9a);
 /// Of each miner.
 const STAKE: u64 = 30_000;
-
-/// A dispute of the stage.
-struct Case {
-    stage: Stage,
-    following: Following,
-    challenger: Court,
-}
-
-impl Case {
-    async fn new() -> Self {
-        Self::of(Stage::new().await).await
-    }
-
-    async fn of(stage: Stage) -> Self {
-        let (following, challenger) = (stage.follow().await, stage.challenger().await);
-        Self { stage, following, challenger }
-    }
-
-    async fn challenge(&self, transition: u32) -> B256 {
-        let (id, _) = self.challenger.challenge(&self.stage.accusation(transition).await).await.unwrap();
-        shown(&self.following, "it is open", |d| d.get(id).is_some()).await;
-        id
-    }
-
-    /// Calls the jury of a round, which gives each juror its vote.
-    async fn judge(&self, id: B256, round: u64, verdicts: [Option<Verdict>; 4]) {
-        let so = |d: &Docket| d.get(id).is_some_and(|it| it.round == round && matches!(it.phase, Phase::Seed { .. }));
-        shown(&self.following, "the round begins", so).await;
-        self.stage.network.anvil.mine(2).await;
-        self.challenger.resolve(id).await.unwrap();
-        shown(&self.following, "the jury is called", |d| matches!(phase(d, id), Some(Phase::Jury { .. }))).await;
-        let voting = || self.stage.jurors.iter().zip(verdicts).filter_map(|(juror, verdict)| Some((juror, verdict?)));
-        for ((operator, court), verdict) in voting() {
-            court.commit(id, ballot(verdict).commitment(id, round, *operator)).await.unwrap();
-        }
-        warp(&self.stage.network, 10).await;
-        for ((_, court), verdict) in voting() {
-            court.reveal(id, &ballot(verdict)).await.unwrap();
-        }
-        warp(&self.stage.network, 5).await;
-        self.challenger.resolve(id).await.unwrap();
-    }
-
-    async fn end(&self, id: B256) -> End {
-        let docket = shown(&self.following, "it is over", |d| d.get(id).is_some_and(|it| !it.is_open())).await;
-        let Some(Phase::Ended(end)) = phase(&docket, id) else { panic!("{docket:?}") };
-        end
-    }
-
-    fn staking(&self) -> IStaking::IStakingInstance<&DynProvider> {
-        IStaking::new(self.stage.network.deployment.contracts.staking, &self.stage.network.anvil.provider)
-    }
-
-    /// Of all that is behind the accused, what disputes hold back, in WAD: the newest word on each epoch.
-    async fn held(&self) -> U256 {
-        let filter = Filter::new()
-            .address(self.stage.network.deployment.contracts.staking)
-            .event_signature(vec![IStaking::Held::SIGNATURE_HASH, IStaking::Released::SIGNATURE_HASH])
-            .topic1(ACCUSED)
-            .from_block(0);
-        let mut held = BTreeMap::new();
-        for log in self.stage.network.anvil.provider.get_logs(&filter).await.unwrap() {
-            let (epoch, now) = match log.log_decode::<IStaking::Held>() {
-                Ok(log) => (log.inner.epoch, log.inner.held),
-                Err(_) => log.log_decode::<IStaking::Released>().map(|log| (log.inner.epoch, log.inner.held)).unwrap(),
-            };
-            held.insert(epoch, now);
-        }
-        held.into_values().sum()
-    }
-
-    async fn own_stake(&self) -> U256 {
-        self.staking().assetsOf(ACCUSED, ACCUSED).call().await.unwrap()
-    }
-}
-
-fn ballot(verdict: Verdict) -> Ballot {
-    Ballot { verdict, probe: U256::from(10).pow(U256::from(18)), salt: keccak256(b"salt") }
-}
-
-fn wad(hundredths: u64) -> U256 {
-    U256::from(hundredths) * U256::from(10).pow(U256::from(16))
-}
-
-const GUILTY: Option<Verdict> = Some(Verdict::Guilty);
-const INNOCENT: Option<Verdict> = Some(Verdict::Innocent);
-
-/// Staking rewards of some seconds, which come on top.
-fn is_about(found: U256, cai: u64) -> bool {
-    (U256::from(cai) * CAI..U256::from(cai + 200) * CAI).contains(&found)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_quorum_every_round_fails_and_all_is_released() {
@@ -230,30 +128,6 @@ async fn several_at_once_hold_back_their_sum_and_a_result_is_punished_once() {
     assert_eq!(case.end(ids[3]).await.outcome, Outcome::Convicted);
     assert_eq!(case.held().await, U256::ZERO);
     assert!(is_about(case.own_stake().await, STAKE * 81 / 100));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_leaves_meanwhile_is_slashed_all_the_same() {
-    let case = Case::new().await;
-    let (network, staking) = (&case.stage.network, case.staking());
-    let epoch = staking.currentEpoch().call().await.unwrap();
-    network.undelegate(ACCUSED, STAKE).await;
-    let id = case.challenge(0).await;
-    assert!(case.own_stake().await < CAI * U256::from(200), "it has left");
-    // Long after its stake could have gone, but nobody has called `resolve`.
-    warp(network, 181).await;
-    let ready = staking.withdrawable(ACCUSED, epoch, ACCUSED).call().await.unwrap();
-    assert!(is_about(ready, STAKE * 9 / 10), "a tenth is held back: {ready}");
-    case.challenger.resolve(id).await.unwrap();
-    let end = case.end(id).await;
-    assert_eq!(end.outcome, Outcome::Convicted);
-    assert!(is_about(end.slashed, STAKE / 10), "{end:?}");
-    let withdraw = IStaking::withdrawCall { operator: ACCUSED, epoch, owner: ACCUSED };
-    network.call(ACCUSED, network.deployment.contracts.staking, withdraw).await;
-    let cai = support::Token::balanceOfCall { account: ACCUSED };
-    let request = TransactionRequest::default().to(network.deployment.contracts.cai).input(cai.abi_encode().into());
-    let balance = network.anvil.provider.call(request).await.unwrap();
-    assert!(is_about(U256::from_be_slice(&balance), STAKE * 9 / 10));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -326,3 +326,23 @@ async fn what_a_reorganisation_dropped_is_sent_again() {
     sender.send(account.cai(), pay(5), "pay").await.unwrap();
     assert_eq!((account.paid().await, account.network.anvil.nonce(sender.address()).await), (7, 3));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_reorganisation_dropped_is_sent_again_after_a_crash() {
+    let account = Account::new().await;
+    let anvil = &account.network.anvil;
+    let (sender, shutdown) = account.open().await;
+    sender.send(account.cai(), pay(1), "pay").await.unwrap();
+    let sending = account.send_unmined(&sender).await;
+    shutdown.cancel();
+    assert!(matches!(sending.await.unwrap(), Err(SendError::Shutdown)));
+    drop(sender);
+    // No node remembers either of them.
+    anvil.rpc("anvil_reorg", json!([1, []])).await;
+    anvil.rpc("anvil_dropAllTransactions", json!([])).await;
+    assert_eq!(anvil.nonce(account.key.address()).await, 0);
+    anvil.automine(true).await;
+    let _next = account.open().await;
+    account.reconciled().await;
+    assert_eq!((account.paid().await, anvil.nonce(account.key.address()).await), (2, 2));
+}

@@ -14,7 +14,7 @@ use cuckoo_chain::{
     SendError,
     disputes::{Court, Docket, Phase},
 };
-use cuckoo_inference::Model;
+use cuckoo_inference::{Model, Package};
 use cuckoo_protocol::{
     contracts::IDisputes::{self, Fault, Phase as Outcome, Verdict},
     dispute::{Ballot, Part, no_tile, open_tile},
@@ -22,6 +22,7 @@ use cuckoo_protocol::{
 use serde_json::json;
 use stage::{Delivery, ONE_THREAD, STEPS, Stage, all_claimed, forge, open_sender};
 use std::time::{Duration, Instant};
+use support::root;
 
 /// Whether a dispute has come so far.
 type Reached = fn(&Docket, B256) -> bool;
@@ -178,6 +179,47 @@ async fn jurors_that_do_not_judge_change_nothing_and_are_not_paid() {
             assert!(unpaid.to_string().contains("NothingToClaim"), "{unpaid}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_juror_whose_model_cannot_be_loaded_tries_again_while_it_can_commit() {
+    let mut stage = Stage::new().await;
+    let mut model = Model::load(&stage.package, &ONE_THREAD).unwrap();
+    let (late, jurors) = stage.jurors.split_last().unwrap();
+    let (late, operator) = (late.clone(), Address::repeat_byte(4));
+    let _jurors = futures::future::join_all(jurors.iter().map(|node| stage.start(node))).await;
+    let accused = stage.start(&stage.accused).await;
+    // The fourth has a copy of the model, from which a file is missing for a while.
+    let copy = stage.directory.path().join("model");
+    for file in stage.package.manifest().files.keys() {
+        std::fs::create_dir_all(copy.join(file).parent().unwrap()).unwrap();
+        std::fs::copy(root().join("models/cuckoo-tiny").join(file), copy.join(file)).unwrap();
+    }
+    std::fs::copy(root().join("models/cuckoo-tiny/cuckoo.json"), copy.join("cuckoo.json")).unwrap();
+    stage.package = Package::open(&copy).unwrap();
+    let _late = stage.start(&late).await;
+    let (file, gone) = (copy.join("unet/model.onnx"), copy.join("gone"));
+    std::fs::rename(&file, &gone).unwrap();
+
+    let honest = stage.deliver(&mut model, "an honest picture", |_| {});
+    accused.workshop.store.keep(&honest.pending, honest.states.clone(), vec![]).await.unwrap();
+    let id = stage.challenge(&honest, 2, no_tile()).await;
+    let committed = |docket: &Docket| docket.get(id).map_or(0, |it| it.jurors.len());
+    stage.until("the others have committed", |docket| committed(docket) == 3).await;
+    // Long enough to have tried.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(committed(&stage.following.docket()), 3);
+    std::fs::rename(&gone, &file).unwrap();
+    let docket = stage.until("the fourth has committed", |docket| committed(docket) == 4).await;
+    let Some(Phase::Jury { commit_until, .. }) = phase(&docket, id) else { panic!("{docket:?}") };
+    // Nothing else is to come in this window.
+    let left = commit_until.saturating_sub(docket.timestamp);
+    stage.network.anvil.rpc("evm_increaseTime", json!([left])).await;
+    let (end, docket) = stage.end(id).await;
+    assert_eq!(end.outcome, Outcome::Acquitted);
+    let juror = docket.get(id).unwrap().jurors.iter().find(|juror| juror.operator == operator).expect("it has voted");
+    assert_eq!(juror.revealed.unwrap().verdict, Verdict::Innocent);
+    stage.until("all are paid", |docket| all_claimed(docket, id)).await;
 }
 
 fn phase(docket: &Docket, id: B256) -> Option<Phase> {

@@ -63,8 +63,10 @@ pub enum EvidenceError {
 /// The contract, and the key that speaks to it.
 #[derive(Clone)]
 pub struct Court {
-    chain: Chain,
+    pub(super) chain: Chain,
     sender: Sender,
+    /// Remembers whether the chain says what is final.
+    pub(super) reader: Arc<Mutex<LogReader>>,
     /// Held from an approval to the challenge that uses it up.
     deposit: Arc<Mutex<()>>,
     beacons: Arc<Beacons>,
@@ -74,7 +76,8 @@ impl Court {
     /// Transactions go out through `sender`. Drand's beacons come from its public mirrors.
     pub fn new(chain: Chain, sender: Sender) -> Self {
         let mirrors = MIRRORS.iter().filter_map(|url| url.parse().ok()).collect();
-        Self { chain, sender, deposit: Arc::default(), beacons: Arc::new(Beacons::new(mirrors)) }
+        let reader = Arc::new(Mutex::new(LogReader::new(chain.clone())));
+        Self { chain, sender, reader, deposit: Arc::default(), beacons: Arc::new(Beacons::new(mirrors)) }
     }
 
     /// Drand's beacons come from `mirrors`: the URLs under which they have their rounds, tried in this order.
@@ -87,7 +90,7 @@ impl Court {
         self.sender.address()
     }
 
-    fn contract(&self) -> IDisputes::IDisputesInstance<&alloy::providers::DynProvider> {
+    pub(super) fn contract(&self) -> IDisputes::IDisputesInstance<&alloy::providers::DynProvider> {
         IDisputes::new(self.chain.deployment().contracts.disputes, self.chain.provider())
     }
 

@@ -1,4 +1,5 @@
-//! The file that remembers the one transaction in flight, so that a crash neither forgets it nor sends it twice.
+//! The file that remembers the one transaction in flight, so that a crash neither forgets it nor sends it twice, and those before it, which
+//! a reorganisation may drop from the chain and from every node's memory while it waits for them.
 
 use super::SendError;
 use alloy::{
@@ -10,10 +11,16 @@ use alloy::{
 };
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::BTreeMap,
     fs::{File, OpenOptions},
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
 };
+
+/// Mined transactions that are kept while the agent runs.
+const REMEMBERED: usize = 64;
+/// Those that are written down with the one in flight: some have more than 64 KiB, and the disk has to take them all each time.
+const WRITTEN: usize = 8;
 
 /// A transaction with those that it replaces, all of one nonce: any of them may be mined.
 #[derive(Clone, Debug)]
@@ -67,6 +74,9 @@ struct Record {
     label: String,
     /// As they are broadcast (EIP-2718), oldest first.
     transactions: Vec<Bytes>,
+    /// Mined before it, as they were broadcast.
+    #[serde(default)]
+    mined: Vec<Bytes>,
 }
 
 /// The journal of one key. Its lock keeps a second process away from the key.
@@ -74,6 +84,8 @@ pub(super) struct Journal {
     path: PathBuf,
     _lock: File,
     in_flight: Option<InFlight>,
+    /// The last attempts that were mined, by nonce, as they were broadcast.
+    mined: BTreeMap<u64, Vec<u8>>,
 }
 
 impl Journal {
@@ -89,15 +101,16 @@ impl Journal {
         let lock = path.with_extension("lock");
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(lock).map_err(failed)?;
         lock.try_lock().map_err(|_| SendError::InUse(path.clone()))?;
-        let in_flight = match std::fs::read(&path) {
+        let (in_flight, mined) = match std::fs::read(&path) {
             Ok(text) => {
                 let foreign = |detail| SendError::ForeignJournal { path: path.clone(), detail };
-                Some(parse(&text, sender, chain_id).map_err(foreign)?)
+                let (in_flight, mined) = parse(&text, sender, chain_id).map_err(foreign)?;
+                (Some(in_flight), mined)
             }
-            Err(e) if e.kind() == ErrorKind::NotFound => None,
+            Err(e) if e.kind() == ErrorKind::NotFound => (None, BTreeMap::new()),
             Err(e) => return Err(failed(e)),
         };
-        Ok(Self { path, _lock: lock, in_flight })
+        Ok(Self { path, _lock: lock, in_flight, mined })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -109,11 +122,25 @@ impl Journal {
         self.in_flight.as_ref()
     }
 
+    /// What was mined last, by nonce, as it was broadcast.
+    pub(super) fn mined(&self) -> &BTreeMap<u64, Vec<u8>> {
+        &self.mined
+    }
+
+    /// Takes note of what was mined; the next that is stored has it beside it on the disk.
+    pub(super) fn remember(&mut self, nonce: u64, attempt: Vec<u8>) {
+        self.mined.insert(nonce, attempt);
+        while self.mined.len() > REMEMBERED {
+            self.mined.pop_first();
+        }
+    }
+
     /// Stores what is about to be broadcast: it must be on the disk before anybody sees it.
     pub(super) async fn store(&mut self, in_flight: InFlight) -> Result<(), SendError> {
         let attempts = in_flight.replaced.iter().chain([&in_flight.newest]);
         let transactions = attempts.map(|attempt| attempt.encoded_2718().into()).collect();
-        let record = Record { label: in_flight.label.clone(), transactions };
+        let mined = self.mined.values().rev().take(WRITTEN).map(|attempt| attempt.clone().into()).collect();
+        let record = Record { label: in_flight.label.clone(), transactions, mined };
         let text = serde_json::to_vec_pretty(&record).map_err(|e| self.failed(e.into()))?;
         self.on_disk(move |path| write(path, &text)).await?;
         self.in_flight = Some(in_flight);
@@ -142,28 +169,37 @@ impl Journal {
     }
 }
 
-fn parse(text: &[u8], sender: Address, chain_id: u64) -> Result<InFlight, String> {
+fn parse(text: &[u8], sender: Address, chain_id: u64) -> Result<(InFlight, BTreeMap<u64, Vec<u8>>), String> {
     let record: Record = serde_json::from_slice(text).map_err(|e| e.to_string())?;
     let mut replaced: Vec<Signed<TxEip1559>> = Vec::new();
     for raw in &record.transactions {
-        let Ok(TxEnvelope::Eip1559(attempt)) = TxEnvelope::decode_2718_exact(raw) else {
-            return Err("it holds something else than EIP-1559 transactions".into());
-        };
-        let signer =
-            attempt.signature().recover_address_from_prehash(&attempt.signature_hash()).map_err(|e| e.to_string())?;
-        if signer != sender {
-            return Err(format!("it is of the key {signer}, not of {sender}"));
-        }
-        if attempt.tx().chain_id != chain_id {
-            return Err(format!("it is of chain {}, not of {chain_id}", attempt.tx().chain_id));
-        }
+        let attempt = decode(raw, sender, chain_id)?;
         if replaced.first().is_some_and(|first| first.tx().nonce != attempt.tx().nonce) {
             return Err("its transactions are of several nonces".into());
         }
         replaced.push(attempt);
     }
     let newest = replaced.pop().ok_or("it holds no transaction")?;
-    Ok(InFlight { label: record.label, newest, replaced })
+    let mut mined = BTreeMap::new();
+    for raw in &record.mined {
+        mined.insert(decode(raw, sender, chain_id)?.tx().nonce, raw.to_vec());
+    }
+    Ok((InFlight { label: record.label, newest, replaced }, mined))
+}
+
+fn decode(raw: &[u8], sender: Address, chain_id: u64) -> Result<Signed<TxEip1559>, String> {
+    let Ok(TxEnvelope::Eip1559(attempt)) = TxEnvelope::decode_2718_exact(raw) else {
+        return Err("it holds something else than EIP-1559 transactions".into());
+    };
+    let signer =
+        attempt.signature().recover_address_from_prehash(&attempt.signature_hash()).map_err(|e| e.to_string())?;
+    if signer != sender {
+        return Err(format!("it is of the key {signer}, not of {sender}"));
+    }
+    if attempt.tx().chain_id != chain_id {
+        return Err(format!("it is of chain {}, not of {chain_id}", attempt.tx().chain_id));
+    }
+    Ok(attempt)
 }
 
 /// Replaces the file in one step: after a crash it is the old one or the new one, whole.

@@ -13,7 +13,7 @@ use alloy::{
     consensus::TxEip1559,
     eips::{BlockId, Encodable2718},
     network::TransactionBuilder,
-    primitives::{Address, Bytes, TxHash, TxKind},
+    primitives::{Address, Bytes, TxKind},
     providers::Provider,
     rpc::types::{TransactionReceipt, TransactionRequest},
     signers::local::PrivateKeySigner,
@@ -27,8 +27,6 @@ use tracing::{debug, info, warn};
 
 /// Looks at the chain after which a nonce that others used is believed: nodes behind one URL may be a block apart.
 const LOOKS: u32 = 3;
-/// Mined transactions that are kept, in case that a reorganisation drops them.
-const REMEMBERED: usize = 64;
 
 /// Sends the transactions of one key, one after the other. Clones share the key.
 #[derive(Clone)]
@@ -44,9 +42,6 @@ struct State {
     journal: Journal,
     /// One after the last nonce that was seen mined: a node that lags behind may say less.
     least_nonce: u64,
-    /// The last attempts that were mined, by nonce, as they were broadcast: a reorganisation may drop them from the chain and
-    /// from every node's memory, and those after them wait for them.
-    mined: BTreeMap<u64, Vec<u8>>,
 }
 
 impl Sender {
@@ -57,7 +52,7 @@ impl Sender {
     pub async fn open(chain: &Chain, signer: PrivateKeySigner, journal: PathBuf) -> Result<Self, SendError> {
         let journal = Journal::open(journal, signer.address(), chain.deployment().chain_id)?;
         let left = journal.in_flight().is_some();
-        let state = Mutex::new(State { journal, least_nonce: 0, mined: BTreeMap::new() });
+        let state = Mutex::new(State { journal, least_nonce: 0 });
         let sender = Self(Arc::new(Inner { chain: chain.clone(), signer, state }));
         if left {
             let inner = sender.0.clone();
@@ -89,17 +84,6 @@ impl Sender {
         let in_flight = InFlight::new(label, transaction, &inner.signer)?;
         state.journal.store(in_flight.clone()).await?;
         inner.finish(&mut state, in_flight, true).await
-    }
-}
-
-impl State {
-    fn remember(&mut self, in_flight: &InFlight, hash: TxHash) {
-        if let Some(attempt) = in_flight.attempt(hash) {
-            self.mined.insert(in_flight.nonce(), attempt.encoded_2718());
-        }
-        while self.mined.len() > REMEMBERED {
-            self.mined.pop_first();
-        }
     }
 }
 
@@ -198,7 +182,9 @@ impl Inner {
                 Ok(Fate::Waiting) => superseded = 0,
                 Ok(Fate::Mined(receipt)) => {
                     state.least_nonce = nonce + 1;
-                    state.remember(&in_flight, receipt.transaction_hash);
+                    if let Some(attempt) = in_flight.attempt(receipt.transaction_hash) {
+                        state.journal.remember(nonce, attempt.encoded_2718());
+                    }
                     if let Err(e) = state.journal.clear().await {
                         warn!("{e}: the transaction is mined all the same");
                     }
@@ -213,12 +199,12 @@ impl Inner {
                 }
                 // What a reorganisation took back is known here, and only has to be mined again.
                 Ok(Fate::Gap { known })
-                    if begun.elapsed() >= timing.bump_after && !state.mined.contains_key(&known) =>
+                    if begun.elapsed() >= timing.bump_after && !state.journal.mined().contains_key(&known) =>
                 {
                     let journal = state.journal.path().to_owned();
                     return Err(SendError::Gap { sender, known, nonce, journal });
                 }
-                Ok(Fate::Gap { known }) => self.restore(&state.mined, known..nonce).await,
+                Ok(Fate::Gap { known }) => self.restore(state.journal.mined(), known..nonce).await,
                 Err(e) => debug!(nonce, "cannot look for a transaction: {e}"),
             }
             tokio::select! {

@@ -1,6 +1,6 @@
 //! `coordinator-agent challenge`: anybody with a receipt can have a result judged.
 
-use super::{accusation, bring_beacon, bring_on};
+use super::{TAKEN_BACK, accusation, bring_beacon, bring_on};
 use crate::{
     audit::{Evidence, Finding, examine},
     input, output,
@@ -9,7 +9,12 @@ use crate::{
 use alloy::primitives::{Address, B256, U256};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use cuckoo_chain::{Chain, Sender, command::read_deployment, disputes::Court, keystore};
+use cuckoo_chain::{
+    Chain, Sender,
+    command::read_deployment,
+    disputes::{Challenge as Accusation, Court},
+    keystore,
+};
 use cuckoo_inference::{Device, Generation, Image, Model, Output, Package, runtime};
 use cuckoo_protocol::{
     body::Body,
@@ -84,7 +89,7 @@ impl Challenge {
         let stop = CancellationToken::new();
         let _guard = stop.clone().drop_guard();
         let chain = Chain::connect(self.rpc_url.clone(), deployment, stop).await?;
-        let request = check(&chain, &receipt).await?;
+        let (request, until) = check(&chain, &receipt).await?;
         let body = request.body().ok();
         let output = match (&self.output, &body) {
             (Some(file), Some(body)) => Some(self.read_output(file, body, &receipt)?),
@@ -102,7 +107,7 @@ impl Challenge {
             court = court.with_mirrors(self.drand_url.clone());
         }
         let (_, transaction) = court.challenge(&accusation).await?;
-        let outcome = if self.wait { Some(wait(&chain, &court, id).await?) } else { None };
+        let outcome = if self.wait { Some(wait(&chain, &court, (id, &accusation), until).await?) } else { None };
         Ok(json!({
             "dispute": id,
             "transaction": transaction,
@@ -227,25 +232,38 @@ fn distance(claim: &Output, reference: &Output) -> Option<f64> {
     }
 }
 
-/// Brings a dispute to its end. An RPC that fails is asked again.
-async fn wait(chain: &Chain, court: &Court, id: B256) -> Result<ChallengeState> {
+/// Brings a dispute to its end, and waits until that is final. An RPC that fails is asked again; a challenge that a reorganisation takes back
+/// is raised again, as long as it can be (`until`, chain seconds).
+async fn wait(
+    chain: &Chain,
+    court: &Court,
+    (id, accusation): (B256, &Accusation),
+    until: u64,
+) -> Result<ChallengeState> {
     loop {
         if let Err(error) = bring_beacon(chain, court, id).await {
             tracing::warn!(error = format!("{error:#}"), "no beacon for the jury yet, trying again");
         }
+        // Asked before the dispute: if that is gone then, it is for good. It also moves the chain's time on, which nothing else does here.
+        let is_over_for_good = court.is_past(until).await.unwrap_or(false);
         match bring_on(chain, court, id).await {
             Ok(Some(ended @ (ChallengeState::Convicted | ChallengeState::Acquitted | ChallengeState::Drawn))) => {
                 return Ok(ended);
             }
-            Ok(_) => {}
+            Ok(Some(_)) => {}
+            Ok(None) if is_over_for_good => bail!("{TAKEN_BACK}, too late for another: bond and fee were not paid"),
+            Ok(None) => match court.challenge(accusation).await {
+                Ok(_) => tracing::warn!(dispute = %id, "{TAKEN_BACK}: raised it again"),
+                Err(error) => tracing::warn!(%error, "{TAKEN_BACK}, and it cannot be raised again yet"),
+            },
             Err(error) => tracing::warn!(error = format!("{error:#}"), "the dispute cannot be read, trying again"),
         }
         tokio::time::sleep(chain.timing().poll * 2).await;
     }
 }
 
-/// Whether Disputes would take the receipt; says why not before any money is sent.
-async fn check(chain: &Chain, receipt: &Receipt) -> Result<Request> {
+/// Whether Disputes would take the receipt, and until when (chain seconds); says why not before any money is sent.
+async fn check(chain: &Chain, receipt: &Receipt) -> Result<(Request, u64)> {
     let (offer, result) = (&receipt.offer.message, &receipt.result.message);
     ensure!(request::hash(&receipt.request) == offer.requestHash, "the request is not the one that the offer names");
     ensure!(chain.domain().digest(offer) == result.offerHash, "the result is for another offer, or of another network");
@@ -276,7 +294,7 @@ async fn check(chain: &Chain, receipt: &Receipt) -> Result<Request> {
     ensure!(chain.now() <= until, "the result could be challenged until {until}, it is {} (seconds)", chain.now());
     let digest: B256 = chain.domain().digest(result);
     ensure!(!disputes.convicted(digest).call().await?, "the result has been convicted already");
-    Ok(request)
+    Ok((request, until))
 }
 
 async fn liable(chain: &Chain, operator: Address, signer: Address, expiry: u64) -> Result<bool> {

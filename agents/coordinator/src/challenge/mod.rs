@@ -1,7 +1,8 @@
 //! Challenges: what an audit found false is disputed on chain, and followed to its end, without a human step.
 //!
 //! The store says what is to be challenged, the chain what has been: after a crash the dispute's id, which depends on the result and the
-//! transition alone, tells whether the challenge got through.
+//! transition alone, tells whether the challenge got through. A reorganisation may take back whatever is not final: a challenge that is gone
+//! is raised again, and a dispute has ended only when its end is final.
 
 pub mod command;
 mod evidence;
@@ -13,14 +14,9 @@ use crate::{
     coordinator::Coordinator,
     store::{ChallengeRecord, ChallengeState},
 };
-use alloy::{
-    primitives::{B256, U256},
-    providers::Provider,
-    rpc::types::Filter,
-    sol_types::SolEvent,
-};
+use alloy::primitives::{B256, U256};
 use anyhow::{Context, Result};
-use cuckoo_chain::{Chain, beacon::Beacon, disputes::Court};
+use cuckoo_chain::{Chain, SendError, beacon::Beacon, disputes::Court};
 use cuckoo_protocol::{
     amount::format_cai,
     contracts::IDisputes::{self, Phase},
@@ -28,8 +24,8 @@ use cuckoo_protocol::{
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Blocks in which the end of a dispute is looked for once it is seen.
-const LOOK_BACK: u64 = 5_000;
+/// Noted of a challenge that was on chain, and is not any more.
+const TAKEN_BACK: &str = "a reorganisation took the challenge back";
 
 /// Raises and follows challenges until `shutdown`.
 pub async fn run(coordinator: &Coordinator, court: &Court, shutdown: CancellationToken) {
@@ -108,12 +104,13 @@ async fn follow(coordinator: &Coordinator, court: &Court, mut challenge: Challen
         Some(ChallengeState::Open) => return Ok(()),
         Some(ended) => challenge.state = ended,
         None => {
-            // A reorganisation took the challenge back.
+            tracing::warn!(dispute = %id, miner = %challenge.miner, "{TAKEN_BACK}: raising it again");
             (challenge.dispute, challenge.state) = (None, ChallengeState::Due);
+            challenge.note = Some(TAKEN_BACK.to_owned());
             return Ok(coordinator.store.update_challenge(&challenge).await?);
         }
     }
-    let to_challenger = match resolved(coordinator, id).await? {
+    let to_challenger = match court.end(id).await? {
         Some(end) => {
             challenge.slashed = Some(end.slashed);
             end.toChallenger
@@ -132,25 +129,31 @@ async fn follow(coordinator: &Coordinator, court: &Court, mut challenge: Challen
     end(coordinator, &challenge).await
 }
 
-/// Where a dispute stands, none if there is no such dispute; resolves it if that is due.
+/// Where a dispute stands, none if there is no such dispute; resolves it if that is due. It is open until its end is final.
 async fn bring_on(chain: &Chain, court: &Court, id: B256) -> Result<Option<ChallengeState>> {
     let Some(phase) = phase(chain, id).await? else { return Ok(None) };
-    let ended = match phase {
-        Phase::Convicted => ChallengeState::Convicted,
-        Phase::Acquitted => ChallengeState::Acquitted,
-        Phase::Drawn => ChallengeState::Drawn,
-        _ => {
-            let disputes = IDisputes::new(chain.deployment().contracts.disputes, chain.provider());
-            // Whether anything is due the contract knows best.
-            let due = disputes.resolve(id).from(court.address()).call().await.is_ok();
-            if due && let Err(error) = court.resolve(id).await {
-                // Anybody may be first.
+    if matches!(phase, Phase::Convicted | Phase::Acquitted | Phase::Drawn) {
+        return Ok(Some(match court.final_outcome(id).await? {
+            Some(Phase::Convicted) => ChallengeState::Convicted,
+            Some(Phase::Acquitted) => ChallengeState::Acquitted,
+            Some(_) => ChallengeState::Drawn,
+            None => ChallengeState::Open,
+        }));
+    }
+    let disputes = IDisputes::new(chain.deployment().contracts.disputes, chain.provider());
+    // Whether anything is due the contract knows best.
+    let due = disputes.resolve(id).from(court.address()).call().await.is_ok();
+    if due {
+        match court.resolve(id).await {
+            Ok(()) => {}
+            // Anybody may be first.
+            Err(error @ (SendError::Refused(_) | SendError::Reverted { .. })) => {
                 tracing::debug!(dispute = %id, %error, "resolving came to nothing");
             }
-            ChallengeState::Open
+            Err(error) => return Err(error).context("cannot resolve a dispute"),
         }
-    };
-    Ok(Some(ended))
+    }
+    Ok(Some(ChallengeState::Open))
 }
 
 async fn phase(chain: &Chain, id: B256) -> Result<Option<Phase>> {
@@ -173,17 +176,4 @@ async fn end(coordinator: &Coordinator, challenge: &ChallengeRecord) -> Result<(
         coordinator.wake();
     }
     Ok(())
-}
-
-/// How a dispute ended, from its event.
-async fn resolved(coordinator: &Coordinator, id: B256) -> Result<Option<IDisputes::Resolved>> {
-    let chain = &coordinator.chain;
-    let head = chain.provider().get_block_number().await?;
-    let filter = Filter::new()
-        .address(chain.deployment().contracts.disputes)
-        .from_block(head.saturating_sub(LOOK_BACK))
-        .event_signature(IDisputes::Resolved::SIGNATURE_HASH)
-        .topic1(id);
-    let logs = chain.provider().get_logs(&filter).await?;
-    Ok(logs.first().and_then(|log| log.log_decode::<IDisputes::Resolved>().ok()).map(|log| log.inner.data))
 }

@@ -10,7 +10,7 @@ use sqlx::{Row, sqlite::SqliteRow};
 pub enum ChallengeState {
     /// To be raised on chain.
     Due,
-    /// On chain.
+    /// On chain, and without an end that is final.
     Open,
     /// The miner was slashed.
     Convicted,
@@ -55,7 +55,7 @@ pub struct ChallengeRecord {
     pub dispute: Option<B256>,
     /// Wei that were taken from the accused.
     pub slashed: Option<U256>,
-    /// Why it is not disputed.
+    /// Why it is not disputed, or not any more.
     pub note: Option<String>,
     /// Unix milliseconds.
     pub updated: i64,

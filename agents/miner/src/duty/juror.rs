@@ -137,10 +137,7 @@ impl Duty {
                 warn!(dispute = %id, "staying away from the jury: {e}");
                 Ok(None)
             }
-            Err(e @ BenchError::Load(_)) => {
-                error!(dispute = %id, "staying away from the jury: {e}");
-                Ok(None)
-            }
+            // What is missing may come back: memory that paid work has now, a disk. Tried again as long as votes can be committed.
             Err(e) => Err(e.into()),
         }
     }
