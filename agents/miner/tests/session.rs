@@ -148,8 +148,8 @@ async fn nothing_is_claimed_from_a_coordinator_that_owes_more_than_its_channel_h
     fake.offer("a", 5);
     agent.earns(&fake, 5).await;
     // As the collector finds it: just covered, then a wei too little.
-    let owes = |uncollected: u64, balance: u64| {
-        agent.workshop.credit.note(fake.coordinator.operator, U256::from(uncollected), U256::from(balance));
+    let owes = |cumulative: u64, covered: u64| {
+        agent.workshop.credit.note(fake.coordinator.operator, U256::from(cumulative), U256::from(covered));
     };
     owes(300, 200);
     fake.offer("b", 5);
@@ -165,6 +165,24 @@ async fn nothing_is_claimed_from_a_coordinator_that_owes_more_than_its_channel_h
     assert_eq!(agent.total(&fake).await, Some(U256::from(15)), "it works on credit");
     owes(300, 300);
     agent.earns(&fake, 20).await;
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn no_more_work_is_done_on_vouchers_than_the_credit_even_before_the_chain_is_looked_at() {
+    let (fake, dir) = (Fake::start().await, dir());
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
+    // The credit is 100 wei, and nobody notes what the channel holds.
+    fake.get().owed = U256::from(92);
+    for (task, earned) in [("a", 97), ("b", 102)] {
+        fake.offer(task, 5);
+        agent.earns(&fake, earned).await;
+    }
+    let claims = fake.get().claims;
+    fake.offer("c", 5);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(fake.get().claims, claims, "it claims on credit");
+    assert_eq!(agent.total(&fake).await, Some(U256::from(102)), "it works on credit");
     agent.stop().await;
 }
 
