@@ -1,8 +1,17 @@
 //! Coordinators that mean harm, against the real programs and the deployed contracts. False accusations are in `dispute.rs`, favours in
 //! `draws.rs`.
 
-use alloy::primitives::{Address, U256};
-use anyhow::{Context, Result, ensure};
+use alloy::{
+    contract::CallBuilder,
+    network::EthereumWallet,
+    primitives::{Address, B256, U256},
+    providers::{DynProvider, Provider, ProviderBuilder},
+    rpc::types::Filter,
+    signers::local::PrivateKeySigner,
+    sol_types::SolEvent,
+};
+use anyhow::{Context, Result, bail, ensure};
+use cuckoo_chain::error::explain;
 use cuckoo_devnet::{
     app::{TaskView, prompt},
     network::Network,
@@ -12,8 +21,14 @@ use cuckoo_devnet::{
     toolchain::Toolchain,
     until,
 };
-use cuckoo_protocol::contracts::IPayments;
-use std::{fs, time::Duration};
+use cuckoo_protocol::{
+    contracts::{ICAI, IDisputes, IPayments, Offer, Result as TaskResult},
+    dispute::no_tile,
+    message::{Domain, Signed},
+    receipt::Receipt,
+    request::{self, Request},
+};
+use std::{fs, marker::PhantomData, time::Duration};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -120,4 +135,100 @@ async fn settled(network: &Network, tasks: &[String]) -> Result<Settled> {
 
 fn logged(process: &Process, text: &str) -> bool {
     fs::read_to_string(process.log_path()).is_ok_and(|log| log.contains(text))
+}
+
+#[tokio::test]
+async fn nobody_is_framed_with_a_model_that_is_not_listed() -> Result<()> {
+    let miners = MinerPlan::unequal_three()[..1].to_vec();
+    let plan = Plan { audit_rate: 0.0, miners, ..Plan::private(&Toolchain::find()?, "framing")? };
+    let mut network = Network::up(plan).await?;
+    let ask = prompt(&network.site.plan.model, "a red apple");
+    let honest = network.app.generate(&ask).await?.receipt;
+    let (accused, ledger) = (honest.offer.message.miner, network.site.ledger());
+    let stake = ledger.own_stake(accused).await?;
+    let framer = Framer::new(&network).await?;
+    let purse = ledger.balance(framer.address).await?;
+
+    // A stranger could publish any tolerance for it: nothing can be said about its results on chain.
+    framer.fails(&honest, "ModelNotListed").await?;
+
+    // So it takes one that is listed, and puts the miner's work under it.
+    let decoy = B256::repeat_byte(0xde);
+    network.site.treasury.list_model(decoy).await?;
+    framer.fails(&honest, "ModelNotListed").await?;
+    let (offer, result) = (&honest.offer.message, &honest.result);
+    let relabelled = framer.offer(Offer { modelId: decoy, ..offer.clone() })?;
+    framer.fails(&Receipt { offer: relabelled, ..honest.clone() }, "ModelMismatch").await?;
+    let request = Request { model_id: decoy, ..Request::decode(&honest.request)? }.encode()?;
+    let forged = framer.offer(Offer { modelId: decoy, requestHash: request::hash(&request), ..offer.clone() })?;
+    let frame = Receipt { request: request.into(), offer: forged, ..honest.clone() };
+    framer.fails(&frame, "OfferMismatch").await?;
+    let message = TaskResult { offerHash: framer.domain.digest(&frame.offer.message), ..result.message.clone() };
+    let moved = Signed { message: message.clone(), signature: result.signature };
+    framer.fails(&Receipt { result: moved, ..frame.clone() }, "InvalidResult").await?;
+    let own = framer.domain.sign(message, &framer.node)?;
+    framer.fails(&Receipt { result: own, ..frame }, "InvalidResult").await?;
+
+    let filter = Filter::new().address(network.site.deployment.contracts.disputes).from_block(0);
+    let opened = filter.event_signature(IDisputes::Challenged::SIGNATURE_HASH);
+    ensure!(network.site.anvil.provider().get_logs(&opened).await?.is_empty(), "a dispute was opened");
+    ensure!(ledger.own_stake(accused).await? >= stake && ledger.balance(framer.address).await? == purse);
+    ensure!(network.app.generate(&ask).await?.receipt.offer.message.miner == accused, "it works on");
+
+    // Nothing else was wrong with the accusation: with its model listed it is heard.
+    network.site.treasury.list_model(offer.modelId).await?;
+    framer.accuse(&honest).call().await.context("the control")?;
+    network.check()?;
+    network.stop().await
+}
+
+/// A coordinator's operator with a bond in hand and its node's key.
+struct Framer {
+    address: Address,
+    node: PrivateKeySigner,
+    domain: Domain,
+    disputes: IDisputes::IDisputesInstance<DynProvider>,
+}
+
+impl Framer {
+    async fn new(network: &Network) -> Result<Self> {
+        let (site, coordinator) = (&network.site, &network.crew.coordinator);
+        // The operator's own account: the node's is in the agent's hands.
+        let address = coordinator.address();
+        let wallet = EthereumWallet::from(coordinator.key.decrypt()?);
+        let provider = ProviderBuilder::new().wallet(wallet).connect_http(site.anvil.rpc_url.clone()).erased();
+        provider.client().set_poll_interval(Duration::from_millis(100));
+        site.treasury.grant(&[(address, cai(2_000)?)]).await?;
+        let contracts = site.deployment.contracts;
+        let approval = ICAI::new(contracts.cai, &provider).approve(contracts.disputes, U256::MAX).send().await?;
+        ensure!(approval.get_receipt().await?.status(), "the approval failed");
+        let disputes = IDisputes::new(contracts.disputes, provider);
+        Ok(Self { address, node: coordinator.node.decrypt()?, domain: site.domain(), disputes })
+    }
+
+    fn offer(&self, offer: Offer) -> Result<Signed<Offer>> {
+        Ok(self.domain.sign(offer, &self.node)?)
+    }
+
+    fn accuse(&self, receipt: &Receipt) -> CallBuilder<&DynProvider, PhantomData<IDisputes::challengeCall>> {
+        self.disputes.challenge(
+            receipt.offer.message.clone(),
+            receipt.result.message.clone(),
+            receipt.offer.signature_bytes().into(),
+            receipt.result.signature_bytes().into(),
+            receipt.request.clone(),
+            U256::ONE,
+            no_tile(),
+        )
+    }
+
+    /// That the contract refuses an accusation, for this reason: in a simulation, and mined.
+    async fn fails(&self, receipt: &Receipt, why: &str) -> Result<()> {
+        let Err(refusal) = self.accuse(receipt).call().await else { bail!("{why}: the accusation is heard") };
+        let data = refusal.as_revert_data().with_context(|| format!("{why}: {refusal}"))?;
+        ensure!(explain(&data).contains(why), "{}, not {why}", explain(&data));
+        let mined = self.accuse(receipt).gas(2_000_000).send().await?.get_receipt().await?;
+        ensure!(!mined.status(), "{why}: the accusation is heard");
+        Ok(())
+    }
 }

@@ -14,7 +14,11 @@ use cuckoo_miner::{
     store::Store,
     workshop::Workshop,
 };
-use cuckoo_protocol::{link::Capability, trace::pack};
+use cuckoo_protocol::{
+    contracts::Offer,
+    link::{Capability, Lease},
+    trace::pack,
+};
 use fake::{Fake, MINER, NOW, deployment, domain, manifest};
 use std::{
     collections::BTreeMap,
@@ -319,9 +323,21 @@ async fn leases_that_cannot_be_worked_on_are_declined_with_the_reason() {
     drop(taken);
 
     fake.offer("foreign", 5);
-    fake.get().queue[0].offer.message.miner = MINER.create(1);
+    let foreign = {
+        let mut behaviour = fake.get();
+        behaviour.queue[0].offer.message.miner = MINER.create(1);
+        behaviour.queue[0].clone()
+    };
     fake.until("declines", |fake| fake.declined.len() == 2).await;
     assert!(fake.get().declined[1].1.contains("not for this one"), "{:?}", fake.get().declined);
+
+    // A well-formed offer of a model that it does not run: it would have to sign for states that are not the model's.
+    let message = Offer { miner: MINER, modelId: B256::repeat_byte(9), ..foreign.offer.message };
+    let offer = domain().sign(message, &fake.get().node).unwrap();
+    fake.get().queue.push_back(Lease { id: "unknown".to_owned(), offer, ..foreign });
+    fake.until("declines", |fake| fake.declined.len() == 3).await;
+    assert!(fake.get().declined[2].1.contains("does not run model"), "{:?}", fake.get().declined);
+    assert!(fake.get().results.is_empty(), "it signs nothing");
     agent.stop().await;
 }
 
