@@ -1,32 +1,29 @@
 //! The state that all parts share, and the loop that gives tasks to miners.
 
+mod assign;
+
 use crate::{
     audit::{Coin, Exposure, Rules, remote::Checks},
     catalogue::Catalogue,
     config::Config,
     dispatch::{Dispatch, Queued},
-    draw::draw,
     session::Sessions,
-    store::{LeaseRecord, Over, Store, StoreError, TaskRecord},
+    store::{Over, Store, StoreError, TaskRecord},
     task::{MAX_TRIES, Status},
 };
 use alloy::{
-    primitives::{Address, B256, U256},
+    primitives::{Address, U256},
     signers::{Error as SignerError, local::PrivateKeySigner},
 };
 use anyhow::{Context, Result};
 use cuckoo_chain::{Chain, view::View};
 use cuckoo_protocol::{
-    contracts::{Offer, Role, Voucher},
-    link::Lease,
+    contracts::{Role, Voucher},
     message::Signed,
 };
 use std::{
     collections::{HashMap, HashSet},
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::{Notify, oneshot};
@@ -37,8 +34,6 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// How long a task waits for its first or next miner before it fails.
 const QUEUE_TIME: Duration = Duration::from_secs(3600);
-
-const SECONDS_A_DAY: u64 = 86_400;
 
 /// Everything that the APIs and loops work on.
 pub struct Coordinator {
@@ -184,9 +179,7 @@ impl Coordinator {
 
     /// Weight of a registered miner, in wei; zero for anybody else.
     pub fn weight(&self, miner: Address) -> U256 {
-        let snapshot = self.view.snapshot();
-        let operator = snapshot.operator(miner).filter(|operator| operator.role == Role::Miner && operator.registered);
-        operator.map_or(U256::ZERO, |operator| operator.weight)
+        self.view.snapshot().weight(Role::Miner, miner)
     }
 
     /// Signs a message as this coordinator's node.
@@ -302,77 +295,6 @@ impl Coordinator {
         }
         self.announce_end(task);
         Ok(())
-    }
-
-    /// Gives the oldest task that can be given away to a miner drawn by weight. False if there is none.
-    async fn assign(&self) -> Result<bool> {
-        let now = self.now();
-        self.dispatch().set_rooms(|miner| self.room(miner, now));
-        let next = self.dispatch().next(|miner| self.weight(miner), Instant::now());
-        let Some((task, mut candidates)) = next else { return Ok(false) };
-        let (sequence, day) = (self.sequence.load(Ordering::Relaxed), self.now() / SECONDS_A_DAY);
-        let secret = self.store.draw_secret(day, true).await?.context("a secret that was just made is gone")?;
-        let Some(miner) = draw(secret, sequence, &mut candidates) else { return Ok(false) };
-        let snapshot = self.view.snapshot();
-        let Some(operator) = snapshot.operator(miner) else { return Ok(false) };
-        let record = self.store.task(&task.id).await?.context("a queued task is not in the store")?;
-
-        let offer = self.sign(Offer {
-            coordinator: self.operator,
-            miner,
-            modelId: record.model_id,
-            requestHash: cuckoo_protocol::request::hash(&record.request),
-            price: record.price,
-            expiry: self.now() + self.offer_seconds(),
-        })?;
-        let lease = LeaseRecord {
-            id: uuid::Uuid::now_v7().to_string(),
-            task: task.id.clone(),
-            node: operator.node,
-            offer_hash: self.chain.domain().digest(&offer.message),
-            offer,
-            over: None,
-        };
-        if !self.dispatch().reserve(&lease.id, &task.id, miner, Instant::now()) {
-            return Ok(true);
-        }
-        match self.store.insert_lease(&lease, sequence, day, &candidates).await {
-            Ok(true) => {}
-            // Cancelled meanwhile.
-            Ok(false) => {
-                self.dispatch().remove_lease(&lease.id);
-                return Ok(true);
-            }
-            Err(error) => {
-                let mut dispatch = self.dispatch();
-                dispatch.remove_lease(&lease.id);
-                dispatch.enqueue(task);
-                return Err(error.into());
-            }
-        }
-        self.sequence.store(sequence + 1, Ordering::Relaxed);
-        tracing::info!(task = task.id, %miner, draw = sequence, candidates = candidates.len(), "task leased");
-        let deadline = self.now() + self.config.lease_seconds;
-        let delivery = Lease { id: lease.id, offer: lease.offer, request: record.request.into(), deadline };
-        self.dispatch().hand_over(delivery, Instant::now());
-        Ok(true)
-    }
-
-    /// keccak256 of the secret of today's draws.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub async fn draw_commitment(&self) -> Result<B256, StoreError> {
-        let secret = self.store.draw_secret(self.now() / SECONDS_A_DAY, true).await?;
-        Ok(secret.map_or(B256::ZERO, alloy::primitives::keccak256))
-    }
-
-    /// The secret of a past day's draws; none while it is in use.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub async fn revealed_secret(&self, day: u64) -> Result<Option<B256>, StoreError> {
-        if day >= self.now() / SECONDS_A_DAY { Ok(None) } else { self.store.draw_secret(day, false).await }
     }
 }
 

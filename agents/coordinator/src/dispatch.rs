@@ -3,11 +3,14 @@
 //! A worker is *live* while one of its claims is parked here, or was here a moment ago: a miner that has just delivered takes part in
 //! the next draw although its next claim is still on its way. What it is given waits in its mailbox.
 
-use crate::{draw::Candidate, session::Identity, store::Over};
+use crate::{session::Identity, store::Over};
 use alloy::primitives::{Address, B256, U256};
-use cuckoo_protocol::link::{Capability, Lease};
+use cuckoo_protocol::{
+    draw::{Candidate, PassedOver, Reason},
+    link::{Capability, Lease},
+};
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::oneshot;
@@ -185,6 +188,31 @@ impl Dispatch {
         })
     }
 
+    /// Why those of the `active` miners who are no candidates for `task` are none.
+    pub fn passed_over(
+        &self,
+        task: &Queued,
+        candidates: &[Candidate],
+        active: impl Iterator<Item = Address>,
+        now: Instant,
+    ) -> Vec<PassedOver> {
+        let candidates: HashSet<Address> = candidates.iter().map(|candidate| candidate.miner).collect();
+        let others = active.filter(|miner| !candidates.contains(miner));
+        others.map(|miner| PassedOver { miner, reason: self.reason(miner, task, now) }).collect()
+    }
+
+    /// Why a miner that has weight is no candidate for `task`.
+    fn reason(&self, miner: Address, task: &Queued, now: Instant) -> Reason {
+        let Some(worker) = self.workers.get(&miner) else { return Reason::Absent };
+        if worker.leases >= worker.slots || worker.is_resting(now) {
+            return Reason::Busy;
+        }
+        if !worker.is_live(now) {
+            return Reason::Absent;
+        }
+        worker.refusal(miner, task).unwrap_or(Reason::Unaudited)
+    }
+
     /// Sets for how much each miner may be given work, in wei, what it works on included. Without, there is no limit.
     pub fn set_rooms(&mut self, room: impl Fn(Address) -> U256) {
         for (miner, worker) in &mut self.workers {
@@ -265,9 +293,9 @@ impl Dispatch {
         let mut reasons = BTreeMap::new();
         if let Some(worker) = self.workers.get(&miner) {
             for task in self.queue.values() {
-                let full = || if self.has_room(miner, worker, task) { "busy" } else { "unaudited" };
+                let full = || if self.has_room(miner, worker, task) { Reason::Busy } else { Reason::Unaudited };
                 let reason = worker.refusal(miner, task).unwrap_or_else(full);
-                *reasons.entry(reason.to_owned()).or_default() += 1;
+                *reasons.entry(reason.as_str().to_owned()).or_default() += 1;
             }
         }
         reasons
@@ -297,21 +325,25 @@ impl Dispatch {
 
 impl Worker {
     fn is_live(&self, now: Instant) -> bool {
-        if self.resting.is_some_and(|until| now < until) {
+        if self.is_resting(now) {
             return false;
         }
         self.parked.iter().any(|parked| !parked.is_closed()) || now.duration_since(self.seen) < GRACE
     }
 
+    fn is_resting(&self, now: Instant) -> bool {
+        self.resting.is_some_and(|until| now < until)
+    }
+
     /// Why this worker cannot take `task`, slots aside.
-    fn refusal(&self, miner: Address, task: &Queued) -> Option<&'static str> {
+    fn refusal(&self, miner: Address, task: &Queued) -> Option<Reason> {
         let Some(model) = self.models.iter().find(|model| model.model_id == task.model_id) else {
-            return Some("model");
+            return Some(Reason::Model);
         };
         if model.least_price > task.unit_price {
-            return Some("price");
+            return Some(Reason::Price);
         }
-        task.excluded.contains(&miner).then_some("tried")
+        task.excluded.contains(&miner).then_some(Reason::Tried)
     }
 }
 

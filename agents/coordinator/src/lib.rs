@@ -3,7 +3,7 @@
 //! | Module | Holds |
 //! |---|---|
 //! | [`task`] | the states of a task |
-//! | [`dispatch`], [`draw`] | the queue, who is live, who gets what |
+//! | [`dispatch`] | the queue, who is live, who can take what |
 //! | [`coordinator`] | the shared state and the dispatch loop |
 //! | [`session`] | nonces and tokens of the link |
 //! | [`link`] | the miners' side of the HTTP server |
@@ -19,7 +19,6 @@ pub mod cli;
 pub mod config;
 pub mod coordinator;
 pub mod dispatch;
-pub mod draw;
 pub mod error;
 pub mod funding;
 mod input;

@@ -6,12 +6,12 @@ use alloy::{
 };
 use cuckoo_coordinator::{
     dispatch::{Dispatch, GRACE, Queued},
-    draw::draw,
     session::Identity,
     store::Over,
 };
 use cuckoo_protocol::{
     contracts::Offer,
+    draw::{Candidate, Reason, draw},
     link::{Capability, Lease},
     message::Signed,
 };
@@ -77,6 +77,13 @@ fn node_of(miner: Address) -> Address {
     Address::with_last_byte(100 + miner.0[19])
 }
 
+/// Why those of five active miners who are no candidates for another task are none.
+fn reasons(dispatch: &Dispatch, candidates: &[Candidate], now: Instant) -> Vec<(u8, Reason)> {
+    let active = (1..=5).map(|n| miner(n).miner);
+    let passed = dispatch.passed_over(&task(9), candidates, active, now);
+    passed.iter().map(|passed| (passed.miner.0[19], passed.reason)).collect()
+}
+
 #[test]
 fn four_thousand_tasks_are_shared_by_weight() {
     let (mut dispatch, now) = (Dispatch::new(LEASE_TIME), Instant::now());
@@ -115,12 +122,18 @@ fn only_the_live_the_willing_and_the_free_are_candidates() {
         [miner(1).miner],
         "4 hung up, 2 wants more, 3 cannot"
     );
+    assert_eq!(
+        reasons(&dispatch, &candidates, later),
+        [(2, Reason::Price), (3, Reason::Model), (4, Reason::Absent), (5, Reason::Absent)],
+        "5 never came"
+    );
     let without_stake = |m: Address| if m == miner(1).miner { U256::ZERO } else { weight(m) };
     assert!(dispatch.next(without_stake, later).is_none(), "1 was slashed");
 
     assert!(dispatch.reserve("a", "00000001", miner(1).miner, later));
     dispatch.enqueue(task(2));
     assert!(dispatch.next(weight, later).is_none(), "1 is busy");
+    assert_eq!(reasons(&dispatch, &[], later)[0], (1, Reason::Busy));
     assert!(!dispatch.reserve("b", "00000002", miner(1).miner, later), "no slot left");
     assert_eq!(dispatch.skipped(miner(2).miner)["price"], 1);
     assert_eq!(dispatch.skipped(miner(3).miner)["model"], 1);
@@ -144,6 +157,8 @@ fn a_miner_at_its_cap_is_passed_over_until_audits_free_it() {
     dispatch.set_rooms(limit(4));
     assert_eq!(candidates(&dispatch), [miner(2).miner], "a task is 5 wei");
     assert_eq!(dispatch.skipped(miner(1).miner)["unaudited"], 2);
+    let two = Candidate { miner: miner(2).miner, weight: weight(miner(2).miner) };
+    assert_eq!(reasons(&dispatch, &[two], now)[0], (1, Reason::Unaudited));
     dispatch.set_rooms(limit(9));
     assert_eq!(candidates(&dispatch), both);
     assert!(dispatch.reserve("a", "00000001", miner(1).miner, now));
@@ -211,6 +226,7 @@ fn a_busy_miner_rests_and_may_get_the_task_later() {
     dispatch.enqueue(busy);
     dispatch.rest(miner(1).miner, now);
     assert!(dispatch.next(weight, now).is_none());
+    assert_eq!(reasons(&dispatch, &[], now)[0], (1, Reason::Busy));
     assert!(dispatch.next(weight, now + GRACE).is_some());
 }
 

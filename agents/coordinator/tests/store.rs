@@ -6,13 +6,13 @@ use alloy::{
 };
 use cuckoo_coordinator::{
     audit::Finding,
-    draw::Candidate,
-    store::{Accepted, AuditState, ChallengeState, Inserted, LeaseRecord, NewTask, Over, Store},
+    store::{Accepted, AuditState, ChallengeState, DrawRecord, Inserted, LeaseRecord, NewTask, Over, Store},
     task::Status,
 };
 use cuckoo_protocol::{
     body::ImageBody,
     contracts::{Offer, Result as TaskResult},
+    draw::{At, Candidate, PassedOver, Reason},
     message::{Domain, Signed},
     request::{self, Request},
 };
@@ -81,11 +81,20 @@ fn result(lease: &LeaseRecord) -> Signed<TaskResult> {
     domain().sign(message, &PrivateKeySigner::random()).unwrap()
 }
 
-fn candidates() -> Vec<Candidate> {
-    vec![
+fn draw(sequence: u64, lease: &LeaseRecord) -> DrawRecord {
+    let candidates = vec![
         Candidate { miner: Address::repeat_byte(1), weight: U256::from(5) },
         Candidate { miner: Address::repeat_byte(2), weight: U256::MAX },
-    ]
+    ];
+    let passed = |(place, reason)| PassedOver { miner: Address::repeat_byte(3 + place as u8), reason };
+    DrawRecord {
+        sequence,
+        day: 20_000,
+        at: Some(At { block: 12, final_block: 10 }),
+        chosen: lease.offer.message.miner,
+        candidates,
+        passed_over: Reason::ALL.into_iter().enumerate().map(passed).collect(),
+    }
 }
 
 async fn leased(folder: &Path) -> (Store, NewTask, LeaseRecord) {
@@ -93,7 +102,7 @@ async fn leased(folder: &Path) -> (Store, NewTask, LeaseRecord) {
     let task = new_task("task", None);
     assert_eq!(store.insert_task(&task).await.unwrap(), Inserted::New);
     let lease = lease(&task, "lease", 1);
-    assert!(store.insert_lease(&lease, 0, 20_000, &candidates()).await.unwrap());
+    assert!(store.insert_lease(&lease, &draw(0, &lease)).await.unwrap());
     (store, task, lease)
 }
 
@@ -111,8 +120,10 @@ async fn everything_comes_back_after_a_restart() {
     assert_eq!((open.len(), open[0].status, open[0].lease.as_deref()), (1, Status::Leased, Some("lease")));
     assert_eq!(open[0].request, task.request);
     let stored = store.lease("lease", COORDINATOR).await.unwrap().unwrap();
-    assert_eq!((stored.offer, stored.offer_hash, stored.node), (lease.offer, lease.offer_hash, lease.node));
-    assert_eq!(store.draw(0).await.unwrap().unwrap(), (20_000, Address::repeat_byte(1), candidates()));
+    assert_eq!((&stored.offer, stored.offer_hash, stored.node), (&lease.offer, lease.offer_hash, lease.node));
+    assert_eq!(store.draw(0).await.unwrap(), Some(draw(0, &lease)));
+    assert_eq!(store.draw(1).await.unwrap(), None);
+    assert_eq!(store.draw(u64::MAX).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -136,7 +147,7 @@ async fn the_first_valid_result_wins_even_from_a_lease_that_expired() {
     assert!(!store.end_lease(&first.id, Over::Declined).await.unwrap(), "over is over");
     assert_eq!(store.ended_leases(&task.id).await.unwrap(), [(Address::repeat_byte(1), Over::Expired)]);
     let second = lease(&task, "second", 2);
-    assert!(store.insert_lease(&second, 1, 20_000, &candidates()).await.unwrap());
+    assert!(store.insert_lease(&second, &draw(1, &second)).await.unwrap());
 
     assert!(matches!(store.accept(&first, &result(&first), None).await.unwrap(), Accepted::Paid(_)));
     assert_eq!(store.accept(&second, &result(&second), None).await.unwrap(), Accepted::TooLate);
@@ -151,7 +162,8 @@ async fn a_cancelled_task_is_neither_leased_nor_paid() {
     let (store, task, first) = leased(folder.path()).await;
     assert!(store.end_task(&task.id, Status::Cancelled, "no longer wanted").await.unwrap());
     assert_eq!(store.accept(&first, &result(&first), None).await.unwrap(), Accepted::TooLate);
-    assert!(!store.insert_lease(&lease(&task, "second", 2), 1, 20_000, &[]).await.unwrap());
+    let second = lease(&task, "second", 2);
+    assert!(!store.insert_lease(&second, &draw(1, &second)).await.unwrap());
 }
 
 #[tokio::test]

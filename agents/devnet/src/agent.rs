@@ -167,6 +167,8 @@ pub struct MinerFlags {
     pub threads: u32,
     /// CAI uncollected that make it collect.
     pub collect_at: String,
+    /// CAI that a coordinator may owe beyond what its channel holds.
+    pub credit: String,
 }
 
 impl MinerFlags {
@@ -178,6 +180,7 @@ impl MinerFlags {
         command.arg("--data-dir").arg(&self.data).arg("--model").arg(&self.model);
         command.arg("--onnxruntime").arg(&self.onnxruntime);
         command.args(["--threads", &self.threads.to_string(), "--collect-at", &self.collect_at]);
+        command.args(["--credit", &self.credit]);
         command
     }
 }

@@ -10,6 +10,9 @@ use std::{
     path::PathBuf,
 };
 
+/// CAI for all channels of a network in which nobody runs out of it.
+pub const PURSE: u64 = 10_000;
+
 /// How a network is laid out.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -27,6 +30,10 @@ pub struct Plan {
     pub price: String,
     /// CAI uncollected that make a miner collect.
     pub collect_at: String,
+    /// CAI that a miner lets a coordinator owe beyond what its channel holds.
+    pub credit: String,
+    /// CAI that the coordinator's node gets to fund channels with.
+    pub purse: u64,
     /// Seconds after which a silent miner's task is given to another.
     pub lease_seconds: u32,
     /// Share of results that the coordinator audits; of newcomers it audits more.
@@ -68,6 +75,8 @@ impl Plan {
             model: "cuckoo-tiny".to_owned(),
             price: "10".to_owned(),
             collect_at: "0.001".to_owned(),
+            credit: "100".to_owned(),
+            purse: PURSE,
             audit_rate: 0.05,
             threads: 1,
             lease_seconds: 5,

@@ -21,9 +21,6 @@ use url::Url;
 /// CAI that the coordinator's operator stakes: more than 2,000,000.
 const COORDINATOR_STAKE: u64 = 2_100_000;
 
-/// CAI that its node gets to fund channels with.
-const COORDINATOR_PURSE: u64 = 10_000;
-
 /// A chain with the contracts on it.
 #[derive(Debug)]
 pub struct Site {
@@ -107,6 +104,7 @@ impl Site {
             onnxruntime: self.toolchain.onnxruntime.clone(),
             threads: self.plan.threads,
             collect_at: self.plan.collect_at.clone(),
+            credit: self.plan.credit.clone(),
         })
     }
 
@@ -128,7 +126,7 @@ impl Site {
         let signer = |index| account::signer(index);
         let staker = Wallet::new(signer(account::STAKER)?, &self.anvil.rpc_url, &self.deployment);
         let votes: u64 = self.plan.miners.iter().map(|miner| miner.votes).sum();
-        let purse = cai(COORDINATOR_PURSE)?;
+        let purse = cai(self.plan.purse)?;
         let mut grants = vec![
             (signer(account::COORDINATOR)?.address(), cai(COORDINATOR_STAKE)? + purse),
             (staker.address, cai(votes)?),

@@ -8,7 +8,7 @@ use cuckoo_devnet::{
     account::{self, TestAccount},
     network::Network,
     operator::cai,
-    plan::{MinerPlan, Plan},
+    plan::{MinerPlan, PURSE, Plan},
     toolchain::Toolchain,
 };
 use cuckoo_protocol::deployment::Contracts;
@@ -83,6 +83,8 @@ async fn start(options: Options) -> Result<Network> {
         model: options.model,
         price: "10".to_owned(),
         collect_at: "5".to_owned(),
+        credit: "100".to_owned(),
+        purse: PURSE,
         lease_seconds: 30,
         audit_rate: 0.05,
         threads: 2,

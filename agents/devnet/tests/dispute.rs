@@ -9,7 +9,7 @@ use alloy::{
     rpc::types::{Filter, Log, TransactionRequest},
     sol_types::{SolCall, SolEvent},
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use cuckoo_devnet::{
     account, anvil::Anvil, app::prompt, network::Network, plan::Plan, site::Site, stock, toolchain::Toolchain, until,
 };
@@ -70,6 +70,11 @@ async fn accused_and_jurors_need_no_human_and_survive_kill_9() -> Result<()> {
     ensure!(dispute.phase == Phase::Acquitted, "{dispute:?}");
     let revealed = events::<IDisputes::Revealed>(&provider, &deployment, id).await?;
     ensure!(revealed.len() == 2 && revealed.iter().all(|vote| vote.verdict == Verdict::Innocent), "{revealed:?}");
+    // The accuser's bond is the accused's, for its answer; of the fee nothing comes back.
+    let bond = contract.parameters(U256::from(dispute.version)).call().await?.bond;
+    let resolved = events::<IDisputes::Resolved>(&provider, &deployment, id).await?;
+    let [end] = resolved.as_slice() else { bail!("it ended {} times", resolved.len()) };
+    ensure!(end.toAccused >= U256::from(bond) && end.toChallenger.is_zero() && end.slashed.is_zero(), "{end:?}");
     until("both jurors to be paid", PATIENCE, async || {
         let claimed = events::<IDisputes::Claimed>(&provider, &deployment, id).await?;
         Ok((claimed.len() == 2).then_some(()))

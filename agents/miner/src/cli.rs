@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{config::Flags, doctor, model::Model, run};
+use crate::{config::Flags, doctor, draws::Draws, model::Model, run};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use cuckoo_chain::command::{KeyNew, Register, stop_signal};
@@ -43,6 +43,8 @@ enum Command {
     Key(Key),
     /// Run one request with each model and print how it went as JSON; with --rpc-url also check chain, registration and stake
     Doctor(Box<Doctor>),
+    /// Check that a coordinator draws miners by stake: a line of JSON for each draw of its log, exit code 1 if one is false
+    Draws(Box<Draws>),
     /// Check and look after model packages
     #[command(subcommand)]
     Model(Model),
@@ -78,6 +80,7 @@ pub async fn main() -> Result<ExitCode> {
             println!("{}", serde_json::to_string_pretty(&report)?);
             report.verdict()?;
         }
+        Command::Draws(draws) => draws.execute().await?,
         Command::Model(model) => return model.execute().await,
     }
     Ok(ExitCode::SUCCESS)

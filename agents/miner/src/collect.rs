@@ -92,7 +92,9 @@ impl Collector {
             earned += cumulative;
             collected += channel.collected;
             let uncollected = cumulative.saturating_sub(channel.collected);
-            self.workshop.credit.note(payer, uncollected, channel.balance);
+            // What the payer is about to take out again is not sure.
+            let sure = channel.balance.saturating_sub(channel.thawing);
+            self.workshop.credit.note(payer, cumulative, channel.collected.saturating_add(sure));
             if uncollected.is_zero() || uncollected < self.collect_at {
                 continue;
             }

@@ -83,7 +83,7 @@ pub struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collect_at: Option<String>,
     /// CAI that a coordinator may owe beyond what its channel holds: above that nothing more is claimed from it until it has funded the
-    /// channel [default: 100]
+    /// channel. What is in work then comes on top [default: 100]
     #[arg(long, value_name = "CAI", env = "CUCKOO_CREDIT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credit: Option<String>,

@@ -11,28 +11,46 @@ use std::{
 pub struct Credit {
     /// Wei.
     limit: U256,
-    /// Wei by payer, as of the last look at the chain.
-    uncovered: Mutex<HashMap<Address, U256>>,
+    /// By payer.
+    debts: Mutex<HashMap<Address, Debt>>,
+}
+
+/// What a coordinator owes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Debt {
+    /// Wei since the channel began, by its highest voucher.
+    promised: U256,
+    /// Wei of it that were collected or are sure to be, as of the last look at the chain.
+    covered: U256,
 }
 
 impl Credit {
     /// With the wei that each coordinator may owe uncovered.
     pub fn new(limit: U256) -> Self {
-        Self { limit, uncovered: Mutex::default() }
+        Self { limit, debts: Mutex::default() }
     }
 
-    /// Takes note of what a coordinator's voucher promises beyond what was collected, and of what its channel holds.
-    pub fn note(&self, payer: Address, uncollected: U256, balance: U256) {
-        self.uncovered().insert(payer, uncollected.saturating_sub(balance));
+    /// Takes note of a new voucher over `cumulative` wei. It counts at once: between two looks at the chain much work can be done.
+    pub fn promise(&self, payer: Address, cumulative: U256) {
+        let mut debts = self.debts();
+        let debt = debts.entry(payer).or_default();
+        debt.promised = debt.promised.max(cumulative);
+    }
+
+    /// Takes note of what the chain says of the channel: of `cumulative` wei, which a voucher promises, `covered` were collected or are there.
+    pub fn note(&self, payer: Address, cumulative: U256, covered: U256) {
+        self.promise(payer, cumulative);
+        self.debts().entry(payer).or_default().covered = covered;
     }
 
     /// The wei that a coordinator owes uncovered, if that is more than it may.
     pub fn exceeded(&self, payer: Address) -> Option<U256> {
-        self.uncovered().get(&payer).copied().filter(|uncovered| *uncovered > self.limit)
+        let debt = self.debts().get(&payer).copied().unwrap_or_default();
+        Some(debt.promised.saturating_sub(debt.covered)).filter(|uncovered| *uncovered > self.limit)
     }
 
-    fn uncovered(&self) -> MutexGuard<'_, HashMap<Address, U256>> {
-        self.uncovered.lock().unwrap_or_else(PoisonError::into_inner)
+    fn debts(&self) -> MutexGuard<'_, HashMap<Address, Debt>> {
+        self.debts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -43,15 +61,29 @@ mod tests {
     #[test]
     fn only_what_no_channel_covers_counts_against_the_limit() {
         let (credit, payer) = (Credit::new(U256::from(10)), Address::repeat_byte(1));
-        let exceeded = |uncollected: u64, balance: u64| {
-            credit.note(payer, U256::from(uncollected), U256::from(balance));
+        let exceeded = |cumulative: u64, covered: u64| {
+            credit.note(payer, U256::from(cumulative), U256::from(covered));
             credit.exceeded(payer)
         };
         assert_eq!(credit.exceeded(payer), None, "nothing is known of it");
         assert_eq!(exceeded(1_000, 1_000), None);
         assert_eq!(exceeded(1_000, 990), None);
         assert_eq!(exceeded(1_000, 989), Some(U256::from(11)));
-        assert_eq!(exceeded(0, 0), None, "it has paid");
+        assert_eq!(exceeded(1_000, 2_000), None, "it has paid");
         assert_eq!(credit.exceeded(Address::repeat_byte(2)), None);
+    }
+
+    #[test]
+    fn a_voucher_counts_before_the_chain_is_looked_at() {
+        let (credit, payer) = (Credit::new(U256::from(10)), Address::repeat_byte(1));
+        credit.promise(payer, U256::from(10));
+        assert_eq!(credit.exceeded(payer), None);
+        credit.promise(payer, U256::from(11));
+        assert_eq!(credit.exceeded(payer), Some(U256::from(11)));
+        // The look was begun before the last voucher was there.
+        credit.note(payer, U256::from(10), U256::from(1));
+        assert_eq!(credit.exceeded(payer), None);
+        credit.promise(payer, U256::from(12));
+        assert_eq!(credit.exceeded(payer), Some(U256::from(11)));
     }
 }

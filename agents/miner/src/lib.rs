@@ -6,6 +6,7 @@ pub mod collect;
 pub mod config;
 pub mod credit;
 mod doctor;
+mod draws;
 pub mod duty;
 pub mod fleet;
 pub mod lease;

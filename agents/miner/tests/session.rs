@@ -14,7 +14,11 @@ use cuckoo_miner::{
     store::Store,
     workshop::Workshop,
 };
-use cuckoo_protocol::{link::Capability, trace::pack};
+use cuckoo_protocol::{
+    contracts::Offer,
+    link::{Capability, Lease},
+    trace::pack,
+};
 use fake::{Fake, MINER, NOW, deployment, domain, manifest};
 use std::{
     collections::BTreeMap,
@@ -148,8 +152,8 @@ async fn nothing_is_claimed_from_a_coordinator_that_owes_more_than_its_channel_h
     fake.offer("a", 5);
     agent.earns(&fake, 5).await;
     // As the collector finds it: just covered, then a wei too little.
-    let owes = |uncollected: u64, balance: u64| {
-        agent.workshop.credit.note(fake.coordinator.operator, U256::from(uncollected), U256::from(balance));
+    let owes = |cumulative: u64, covered: u64| {
+        agent.workshop.credit.note(fake.coordinator.operator, U256::from(cumulative), U256::from(covered));
     };
     owes(300, 200);
     fake.offer("b", 5);
@@ -165,6 +169,24 @@ async fn nothing_is_claimed_from_a_coordinator_that_owes_more_than_its_channel_h
     assert_eq!(agent.total(&fake).await, Some(U256::from(15)), "it works on credit");
     owes(300, 300);
     agent.earns(&fake, 20).await;
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn no_more_work_is_done_on_vouchers_than_the_credit_even_before_the_chain_is_looked_at() {
+    let (fake, dir) = (Fake::start().await, dir());
+    let agent = Agent::start(&fake, dir.path(), Slots::of(vec![artist(0.01)], 1)).await;
+    // The credit is 100 wei, and nobody notes what the channel holds.
+    fake.get().owed = U256::from(92);
+    for (task, earned) in [("a", 97), ("b", 102)] {
+        fake.offer(task, 5);
+        agent.earns(&fake, earned).await;
+    }
+    let claims = fake.get().claims;
+    fake.offer("c", 5);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(fake.get().claims, claims, "it claims on credit");
+    assert_eq!(agent.total(&fake).await, Some(U256::from(102)), "it works on credit");
     agent.stop().await;
 }
 
@@ -301,9 +323,21 @@ async fn leases_that_cannot_be_worked_on_are_declined_with_the_reason() {
     drop(taken);
 
     fake.offer("foreign", 5);
-    fake.get().queue[0].offer.message.miner = MINER.create(1);
+    let foreign = {
+        let mut behaviour = fake.get();
+        behaviour.queue[0].offer.message.miner = MINER.create(1);
+        behaviour.queue[0].clone()
+    };
     fake.until("declines", |fake| fake.declined.len() == 2).await;
     assert!(fake.get().declined[1].1.contains("not for this one"), "{:?}", fake.get().declined);
+
+    // A well-formed offer of a model that it does not run: it would have to sign for states that are not the model's.
+    let message = Offer { miner: MINER, modelId: B256::repeat_byte(9), ..foreign.offer.message };
+    let offer = domain().sign(message, &fake.get().node).unwrap();
+    fake.get().queue.push_back(Lease { id: "unknown".to_owned(), offer, ..foreign });
+    fake.until("declines", |fake| fake.declined.len() == 3).await;
+    assert!(fake.get().declined[2].1.contains("does not run model"), "{:?}", fake.get().declined);
+    assert!(fake.get().results.is_empty(), "it signs nothing");
     agent.stop().await;
 }
 

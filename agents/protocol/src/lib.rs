@@ -8,6 +8,7 @@ pub mod body;
 pub mod contracts;
 pub mod deployment;
 pub mod dispute;
+pub mod draw;
 pub mod link;
 pub mod manifest;
 pub mod merkle;

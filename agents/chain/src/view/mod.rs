@@ -10,7 +10,12 @@ mod follow;
 mod read;
 mod snapshot;
 
-use crate::{Chain, ChainError};
+use crate::{
+    Chain, ChainError,
+    chain::header,
+    logs::{Block, ReadError},
+};
+use alloy::transports::RpcError;
 pub use snapshot::{Operator, Snapshot};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -44,4 +49,20 @@ pub async fn follow(chain: &Chain, shutdown: CancellationToken) -> Result<View, 
     let (sender, snapshots) = watch::channel(Arc::new(first));
     tokio::spawn(follower.run(sender, shutdown));
     Ok(View { snapshots })
+}
+
+/// The network as a view shows it that knows the block `block` and the final block `final_block`, old ones as a rule.
+///
+/// # Errors
+/// [`ReadError`]; [`ReadError::Moved`] if the chain has no such blocks.
+pub async fn at(chain: &Chain, block: u64, final_block: u64) -> Result<Snapshot, ReadError> {
+    let mut reader = read::Reader::new(chain.clone());
+    let head = header(chain.provider(), block.into()).await.map_err(|error| match error {
+        RpcError::NullResp => ReadError::Moved,
+        error => error.into(),
+    })?;
+    let last = reader.blocks.block(final_block).await?;
+    let (last, newest) = (reader.state_at(last).await?, reader.state_at(Block::from(&head)).await?);
+    let operators = Arc::new(snapshot::Operators::effective(&last, &newest));
+    Ok(Snapshot { block, timestamp: head.timestamp, final_block, stale: false, operators })
 }

@@ -73,6 +73,12 @@ impl Snapshot {
         self.operator(*self.operators.by_node.get(&node)?)
     }
 
+    /// What an operator counts for in a role, in CAI wei; zero if it is not registered in it.
+    pub fn weight(&self, role: Role, operator: Address) -> U256 {
+        let registered = self.operator(operator).filter(|o| o.role == role && o.registered);
+        registered.map_or(U256::ZERO, |o| o.weight)
+    }
+
     /// Operators of a role that have weight: registered, with enough stake of their own, and final.
     pub fn active(&self, role: Role) -> impl Iterator<Item = &Operator> {
         self.operators.by_operator.values().filter(move |o| o.role == role && o.registered && !o.weight.is_zero())

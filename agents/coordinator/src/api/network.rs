@@ -1,5 +1,6 @@
 //! What anybody may know: the models, the miners, and how tasks were drawn.
 
+use super::openapi;
 use crate::{coordinator::Coordinator, error::ApiError};
 use alloy::primitives::{Address, B256, U256};
 use axum::{
@@ -7,7 +8,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
-use cuckoo_protocol::{amount::wei, contracts::Role, manifest::Manifest};
+use cuckoo_protocol::{amount::wei, contracts::Role, draw::Draw, manifest::Manifest};
 use serde::Serialize;
 use std::{sync::Arc, time::Instant};
 use utoipa::ToSchema;
@@ -67,6 +68,8 @@ pub(super) struct Network {
     /// keccak256 of the secret of today's draws.
     #[schema(value_type = String)]
     draw_commitment: B256,
+    /// How many draws there were: their numbers go from 0 to one less.
+    draws: u64,
     tasks: Tasks,
     miners: Vec<Miner>,
 }
@@ -130,46 +133,21 @@ pub(super) async fn network(State(coordinator): State<Arc<Coordinator>>) -> Resu
         coordinator: coordinator.operator,
         node: coordinator.node(),
         draw_commitment: coordinator.draw_commitment().await?,
+        draws: coordinator.draws(),
         tasks: Tasks { queued, leased, done: coordinator.store.done_count().await? },
         miners,
     }))
 }
 
-#[derive(Serialize, ToSchema)]
-pub(super) struct Draw {
-    sequence: u64,
-    /// Unix day whose secret was used.
-    day: u64,
-    /// Null until that day is over.
-    #[schema(value_type = Option<String>)]
-    secret: Option<B256>,
-    #[schema(value_type = String)]
-    chosen: Address,
-    /// Sorted by address.
-    candidates: Vec<DrawCandidate>,
-}
-
-#[derive(Serialize, ToSchema)]
-struct DrawCandidate {
-    #[schema(value_type = String)]
-    miner: Address,
-    #[serde(with = "wei")]
-    #[schema(value_type = String)]
-    weight: U256,
-}
-
 /// How a miner was drawn for a task: who could have been, and when the day is over, by what secret.
 #[utoipa::path(get, path = "/v1/draws/{sequence}", tag = "network", params(("sequence" = u64, Path, description = "Of the draw")),
-    responses((status = 200, description = "The draw", body = Draw), ApiError))]
+    responses((status = 200, description = "The draw", body = openapi::Draw), ApiError))]
 pub(super) async fn draw(
     State(coordinator): State<Arc<Coordinator>>,
     Path(sequence): Path<u64>,
 ) -> Result<Json<Draw>, ApiError> {
-    let draw = coordinator.store.draw(sequence).await?;
-    let (day, chosen, candidates) = draw.ok_or_else(|| ApiError::not_found("draw", &sequence.to_string()))?;
-    let secret = coordinator.revealed_secret(day).await?;
-    let candidates = candidates.iter().map(|c| DrawCandidate { miner: c.miner, weight: c.weight }).collect();
-    Ok(Json(Draw { sequence, day, secret, chosen, candidates }))
+    let draw = coordinator.draw(sequence).await?;
+    draw.map(Json).ok_or_else(|| ApiError::not_found("draw", &sequence.to_string()))
 }
 
 /// 200 while tasks can be taken and given away: the chain answers and this agent is an active coordinator there.

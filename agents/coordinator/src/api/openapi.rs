@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use utoipa::{
     IntoParams, IntoResponses, Modify, OpenApi, PartialSchema, ToSchema,
     openapi::{
-        ContentBuilder, ObjectBuilder, OpenApi as Document, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
+        ArrayBuilder, ContentBuilder, ObjectBuilder, OpenApi as Document, Ref, RefOr, Response, ResponseBuilder,
+        Schema, Type,
         path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::SchemaType,
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
@@ -24,7 +26,7 @@ use utoipa::{
         (name = "network", description = "What anybody may know"),
         (name = "operators", description = "For those who run the coordinator")
     ),
-    components(schemas(Receipt, Problem)),
+    components(schemas(Receipt, Draw, Problem)),
     modifiers(&ApiKey)
 )]
 pub(super) struct Head;
@@ -72,6 +74,37 @@ impl PartialSchema for Receipt {
 }
 
 impl ToSchema for Receipt {}
+
+/// The shape of a draw, which docs/protocol.md describes.
+pub(super) struct Draw;
+
+impl PartialSchema for Draw {
+    fn schema() -> RefOr<Schema> {
+        let object = || ObjectBuilder::new().schema_type(Type::Object);
+        let text = |description: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(description));
+        let number = |description: &str| ObjectBuilder::new().schema_type(Type::Integer).description(Some(description));
+        let or_null = |kind| SchemaType::from_iter([kind, Type::Null]);
+        let miner = || object().property("miner", text("Its operator")).required("miner");
+        let candidate = miner().property("weight", text("CAI wei")).required("weight");
+        let passed = miner().property("reason", text("absent, busy, model, price, tried or unaudited"));
+        let secret = text("Of the day; null until that is over").schema_type(or_null(Type::String));
+        let at = object().property("block", number("The newest one known")).required("block");
+        let at = at.property("final_block", number("The newest final one")).required("final_block");
+        let at = at.description(Some("Whose weights count: of each miner the smaller one"));
+        let draw = object().property("sequence", number("Its number, from 0 on")).required("sequence");
+        let draw = draw.property("day", number("Unix day whose secret was used")).required("day");
+        let draw = draw.property("commitment", text("keccak256 of that secret")).required("commitment");
+        let draw = draw.property("secret", secret).required("secret");
+        let draw = draw.property("at", at.schema_type(or_null(Type::Object))).required("at");
+        let draw = draw.property("chosen", text("The operator who got the task")).required("chosen");
+        let candidates = ArrayBuilder::new().items(candidate).description(Some("Who could have, sorted by address"));
+        let draw = draw.property("candidates", candidates).required("candidates");
+        let passed = ArrayBuilder::new().items(passed.required("reason")).description(Some("Other active miners"));
+        draw.property("passed_over", passed).required("passed_over").into()
+    }
+}
+
+impl ToSchema for Draw {}
 
 /// The shape of an error.
 pub(super) struct Problem;

@@ -1,7 +1,6 @@
-//! Rows of leases, results and draws.
+//! Rows of leases and results.
 
-use super::{Store, StoreError, address, bytes, hash, now_millis, wei};
-use crate::draw::Candidate;
+use super::{DrawRecord, Store, StoreError, address, bytes, draws, hash, now_millis, wei};
 use alloy::primitives::{Address, B256, Signature, U256};
 use cuckoo_protocol::{
     contracts::{Offer, Result as TaskResult},
@@ -71,13 +70,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn insert_lease(
-        &self,
-        lease: &LeaseRecord,
-        sequence: u64,
-        day: u64,
-        candidates: &[Candidate],
-    ) -> Result<bool, StoreError> {
+    pub async fn insert_lease(&self, lease: &LeaseRecord, draw: &DrawRecord) -> Result<bool, StoreError> {
         let mut transaction = self.writer.begin().await?;
         let leased = sqlx::query(
             "UPDATE tasks SET status = 'leased', lease = ?, updated = ? WHERE id = ? AND status = 'queued'",
@@ -107,14 +100,7 @@ impl Store {
         .bind(now_millis())
         .execute(&mut *transaction)
         .await?;
-        sqlx::query("INSERT INTO draws (sequence, day, task, chosen, candidates) VALUES (?, ?, ?, ?, ?)")
-            .bind(sequence as i64)
-            .bind(day as i64)
-            .bind(&lease.task)
-            .bind(offer.miner.as_slice())
-            .bind(pack(candidates))
-            .execute(&mut *transaction)
-            .await?;
+        draws::insert(&mut transaction, draw, &lease.task).await?;
         transaction.commit().await?;
         Ok(true)
     }
@@ -273,22 +259,6 @@ impl Store {
         })
         .transpose()
     }
-
-    /// A logged draw: its day, the miner chosen, and the candidates.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn draw(&self, sequence: u64) -> Result<Option<(u64, Address, Vec<Candidate>)>, StoreError> {
-        let row = sqlx::query("SELECT * FROM draws WHERE sequence = ?")
-            .bind(sequence as i64)
-            .fetch_optional(&self.readers)
-            .await?;
-        row.map(|row| {
-            let day = row.try_get::<i64, _>("day")?.unsigned_abs();
-            Ok((day, address(&row, "chosen")?, unpack(&bytes(&row, "candidates")?)))
-        })
-        .transpose()
-    }
 }
 
 /// All that is owed to `miner`, as the transaction sees it.
@@ -337,20 +307,4 @@ fn lease_record(row: &SqliteRow, coordinator: Address) -> Result<LeaseRecord, St
 
 fn signature(row: &SqliteRow) -> Result<Signature, StoreError> {
     Signature::from_raw(&bytes(row, "signature")?).map_err(|_| StoreError::Malformed("signature"))
-}
-
-const PACKED: usize = 20 + 32;
-
-fn pack(candidates: &[Candidate]) -> Vec<u8> {
-    candidates.iter().flat_map(|c| [&c.miner.0[..], &c.weight.to_be_bytes::<32>()].concat()).collect()
-}
-
-fn unpack(packed: &[u8]) -> Vec<Candidate> {
-    packed
-        .chunks_exact(PACKED)
-        .map(|record| Candidate {
-            miner: Address::from_slice(&record[..20]),
-            weight: U256::from_be_slice(&record[20..]),
-        })
-        .collect()
 }

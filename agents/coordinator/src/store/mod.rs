@@ -5,12 +5,14 @@
 mod audits;
 mod challenges;
 mod checks;
+mod draws;
 mod leases;
 mod tasks;
 
 pub use audits::{AuditRecord, AuditState, Unaudited};
 pub use challenges::{ChallengeRecord, ChallengeState};
 pub use checks::CheckerRecord;
+pub use draws::DrawRecord;
 pub use leases::{Accepted, LeaseRecord, Over};
 pub use tasks::{Inserted, NewTask, TaskRecord};
 

@@ -70,6 +70,15 @@ CREATE TABLE IF NOT EXISTS draws (
     candidates BLOB NOT NULL
 ) STRICT;
 
+-- What of the chain a draw was made on, and the active miners that were no candidates: 21-byte records of address and reason, in the order of
+-- `Reason::ALL`. A table of its own, because draws of older versions have none of it.
+CREATE TABLE IF NOT EXISTS draw_views (
+    sequence    INTEGER PRIMARY KEY REFERENCES draws (sequence),
+    block       INTEGER NOT NULL,
+    final_block INTEGER NOT NULL,
+    passed_over BLOB NOT NULL
+) STRICT;
+
 -- Results that are paid only when their computation was checked. `state`: asked (the trace is due until `deadline`, Unix seconds), opened (it
 -- is here), passed, waived (it could not be checked: paid all the same), missed, refused (it did not come).
 CREATE TABLE IF NOT EXISTS audits (

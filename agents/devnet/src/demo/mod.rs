@@ -14,7 +14,7 @@ use cuckoo_devnet::{
     network::Network,
     operator::cai,
     payment,
-    plan::{MinerPlan, Plan},
+    plan::{MinerPlan, PURSE, Plan},
     site::Site,
     tally::{self, Row, Tally},
     toolchain::Toolchain,
@@ -225,6 +225,8 @@ fn plan(toolchain: &Toolchain, rpc_port: u16, coordinator_port: u16, model: Stri
         price: "10".to_owned(),
         // So little that a miner collects whenever it is owed anything: the balances at the end are complete.
         collect_at: "0.01".to_owned(),
+        credit: "100".to_owned(),
+        purse: PURSE,
         lease_seconds: 30,
         audit_rate: 0.05,
         threads: 2,

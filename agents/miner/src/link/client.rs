@@ -89,6 +89,11 @@ impl Client {
         Ok(Self { http, base: endpoint })
     }
 
+    /// What the coordinator tells everybody, of at most `limit` bytes: its API below `/v1`.
+    pub(crate) async fn public<T: DeserializeOwned>(&self, path: &[&str], limit: usize) -> Result<T, LinkError> {
+        parse(&send(self.http.request(Method::GET, self.below(&["v1"], path)?), None, limit).await?)
+    }
+
     pub(super) async fn get(&self, path: &[&str], token: Option<&str>) -> Result<Vec<u8>, LinkError> {
         let request = self.http.request(Method::GET, self.url(path)?);
         send(request, token, MAX_ANSWER).await
@@ -133,12 +138,16 @@ impl Client {
 
     /// The segments are escaped: a lease's id is the coordinator's to choose, the path is not.
     fn url(&self, path: &[&str]) -> Result<Url, LinkError> {
+        self.below(&["link", "v1"], path)
+    }
+
+    fn below(&self, root: &[&str], path: &[&str]) -> Result<Url, LinkError> {
         if path.iter().any(|segment| segment.is_empty() || segment.len() > 128 || segment.starts_with('.')) {
             return Err(LinkError::Malformed("an id that fits in no path".to_owned()));
         }
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["link", "v1"]).extend(path);
+            segments.pop_if_empty().extend(root).extend(path);
         }
         Ok(url)
     }

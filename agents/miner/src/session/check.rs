@@ -62,11 +62,13 @@ impl Session {
         if !self.link.is_open((self.workshop.clock)()).await {
             return Ok(());
         }
+        self.expect_cover()?;
         let answer = self.link.ask_for_check().await?;
         if let Some(voucher) = answer.voucher {
             let channel = self.link.channel();
             channel.check(self.link.domain(), &voucher)?;
             let settled = self.workshop.store.settle(&channel, Some(&voucher)).await?;
+            self.workshop.credit.promise(channel.payer, voucher.message.cumulative);
             self.workshop.earned.notify_one();
             info!(coordinator = %self.name(), total = format_cai(voucher.message.cumulative), "checks paid by voucher");
             self.trust(settled).await?;

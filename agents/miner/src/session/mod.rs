@@ -133,10 +133,7 @@ impl Session {
     async fn turn(&self, stop: &CancellationToken) -> Result<(), SessionError> {
         self.login().await?;
         self.submit_pending().await?;
-        if let Some(uncovered) = self.workshop.credit.exceeded(self.link.channel().payer) {
-            self.workshop.earned.notify_one();
-            return Err(SessionError::Credit(uncovered));
-        }
+        self.expect_cover()?;
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = self.workshop.slots.wait() => {}
@@ -160,6 +157,17 @@ impl Session {
                     sleep(LEAST_PAUSE).await;
                 }
                 Ok(())
+            }
+        }
+    }
+
+    /// Whether this coordinator may have more work done. If not, its channel is looked at soon.
+    fn expect_cover(&self) -> Result<(), SessionError> {
+        match self.workshop.credit.exceeded(self.link.channel().payer) {
+            None => Ok(()),
+            Some(uncovered) => {
+                self.workshop.earned.notify_one();
+                Err(SessionError::Credit(uncovered))
             }
         }
     }

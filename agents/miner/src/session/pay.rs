@@ -76,6 +76,7 @@ impl Session {
     async fn book(&self, pending: &Pending, voucher: Signed<Voucher>) -> Result<(), SessionError> {
         self.link.channel().check(self.link.domain(), &voucher)?;
         let booked = self.workshop.store.accept(pending.offer_hash(), &voucher).await?;
+        self.workshop.credit.promise(voucher.message.payer, voucher.message.cumulative);
         self.workshop.earned.notify_one();
         self.trust(booked).await?;
         metrics::done();

@@ -6,12 +6,17 @@ use super::{
     known::Proof,
     subject::{Subject, read_answer},
 };
-use crate::{audit::Finding, coordinator::Coordinator, draw::Candidate, draw::draw};
+use crate::{audit::Finding, coordinator::Coordinator};
 use alloy::primitives::{Address, B256, U256};
 use anyhow::{Context, Result};
 use axum::body::Bytes;
 use cuckoo_inference::Successors;
-use cuckoo_protocol::{amount::format_cai, link::Check, trace::pack};
+use cuckoo_protocol::{
+    amount::format_cai,
+    draw::{Candidate, draw},
+    link::Check,
+    trace::pack,
+};
 use rand::RngExt;
 use std::{
     sync::Arc,
