@@ -14,7 +14,7 @@ use alloy::{
 };
 use cuckoo_coordinator::{
     audit::Finding,
-    store::{Accepted, AuditState, LeaseRecord, NewTask, Store},
+    store::{Accepted, AuditState, DrawRecord, LeaseRecord, NewTask, Store},
 };
 use cuckoo_protocol::{contracts::IDisputes::Verdict, dispute::Ballot, message::Domain};
 use serde_json::json;
@@ -50,7 +50,11 @@ pub async fn find_false(stage: &Stage, folder: &Path) {
         offer,
         over: None,
     };
-    assert!(store.insert_lease(&lease, 0, 20_000, &[]).await.unwrap());
+    // How it was drawn does not matter here.
+    let chosen = lease.offer.message.miner;
+    let draw =
+        DrawRecord { sequence: 0, day: 20_000, at: None, chosen, candidates: Vec::new(), passed_over: Vec::new() };
+    assert!(store.insert_lease(&lease, &draw).await.unwrap());
     assert_eq!(store.accept(&lease, &accusation.result, Some(0)).await.unwrap(), Accepted::Audited);
     let finding = Finding { transition: 0, tile: None, reason: "the noise is off".to_owned() };
     let audit = store.audit(LEASE).await.unwrap().unwrap();
