@@ -5,6 +5,7 @@ use crate::{
     rules::{Market, Rules},
 };
 use serde::Serialize;
+use std::{panic::resume_unwind, thread};
 
 /// Miners of a network.
 const MINERS: usize = 100;
@@ -85,12 +86,24 @@ pub fn contest(rules: &Rules, market: &Market, contest: Contest) -> Row {
     }
 }
 
+/// Works out each of them on all processors; the results are in their order.
+pub fn each<T: Sync, R: Send>(of: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let part =
+        &|first| of.iter().enumerate().skip(first).step_by(threads).map(|(i, t)| (i, work(t))).collect::<Vec<_>>();
+    let mut done: Vec<(usize, R)> = thread::scope(|scope| {
+        let parts: Vec<_> = (0..threads).map(|first| scope.spawn(move || part(first))).collect();
+        parts.into_iter().flat_map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    done.sort_by_key(|(i, _)| *i);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
 /// Every strategy among honest miners.
 pub fn strategies(rules: &Rules, market: &Market, own: f64, votes: f64, days: u32, runs: u64) -> Vec<Row> {
-    STRATEGIES
-        .iter()
-        .map(|&strategy| contest(rules, market, Contest { strategy, share: TENTH, own, votes, days, runs, seed: 0 }))
-        .collect()
+    each(&STRATEGIES, |&strategy| {
+        contest(rules, market, Contest { strategy, share: TENTH, own, votes, days, runs, seed: 0 })
+    })
 }
 
 /// The least audit rate at which a strategy earns no more than honesty; none if even a full audit does not do.
@@ -152,7 +165,12 @@ pub fn mean_and_deviation(of: &[f64]) -> (f64, f64) {
     (mean, variance.sqrt())
 }
 
+/// Rules without the streams: as they are when those have run out, or are worth little beside fees.
+pub fn without_streams(rules: &Rules) -> Rules {
+    Rules { mining: 0.0, staking: 0.0, ..rules.clone() }
+}
+
 /// Rules without what comes on top of the slash: no jail, no streams, verdicts at once. What the inequality is about.
 pub fn bare(rules: &Rules) -> Rules {
-    Rules { jail: 0.0, mining: 0.0, staking: 0.0, dispute: 0.0, round: 0.0, ..rules.clone() }
+    Rules { jail: 0.0, dispute: 0.0, round: 0.0, ..without_streams(rules) }
 }

@@ -4,7 +4,7 @@ use crate::{
     game::{Entrant, STRATEGIES, Strategy, Token, play},
     jury::{FIRST_VOTES, LEAST_VOTES},
     rules::{Market, Rules},
-    sweep::{Contest, TENTH, bare, contest, least_audit, least_fraction, split},
+    sweep::{Contest, TENTH, bare, contest, least_audit, least_fraction, split, without_streams},
     theory::{self, Accuser},
 };
 use std::path::Path;
@@ -110,11 +110,16 @@ fn the_game_finds_the_fraction_that_the_inequality_names() {
 }
 
 #[test]
-fn a_ring_frees_its_members_only_as_a_majority_and_earns_less_all_the_same() {
+fn a_ring_frees_its_members_only_as_a_majority_and_then_the_streams_alone_make_work_pay_more() {
     let of = |strategy, share| contest(&rules(), &market(), Contest { share, ..among_honest(strategy) });
     let (honest, small, large) = (of(Strategy::Honest, TENTH), of(Strategy::Ring, 0.25), of(Strategy::Ring, 0.6));
     assert!(small.convictions > 1.0 && large.convictions < small.convictions / 4.0, "{small:?} {large:?}");
     assert!(large.profit > small.profit && large.profit < honest.profit, "{large:?} {honest:?}");
+    let dry = |strategy, share| {
+        contest(&without_streams(&rules()), &market(), Contest { share, ..among_honest(strategy) }).profit
+    };
+    let (honest, small, large) = (dry(Strategy::Honest, TENTH), dry(Strategy::Ring, 0.25), dry(Strategy::Ring, 0.75));
+    assert!(small < honest && honest < large, "{small} {honest} {large}");
 }
 
 #[test]

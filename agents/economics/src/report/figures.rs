@@ -1,6 +1,6 @@
 //! The page's plots.
 
-use super::{OPERATORS, Report, percent};
+use super::{OPERATORS, Report, Ring, percent};
 use crate::{
     jury::{Bench, outcomes},
     plots::{Plot, Series},
@@ -133,17 +133,22 @@ impl Report {
     }
 
     fn ring_plot(&self) -> Result<String> {
-        let points = self.rings.iter().map(|ring| (ring.share, ring.row.profit)).collect();
+        let marks = |name: &str, of: fn(&Ring) -> f64, honest: f64| Series {
+            name: name.to_owned(),
+            points: self.rings.iter().map(|ring| (ring.share, of(ring) / honest)).collect(),
+            measured: true,
+        };
         Plot {
             title: "A ring that fakes dear tasks and acquits its own",
             x: "the ring's share of the weight",
-            y: "CAI a month of a member",
-            across: 0.0..0.7,
-            up: 0.0..100_000.0,
-            legend: SeriesLabelPosition::LowerRight,
+            y: "a member's income, of an honest miner's",
+            across: 0.0..1.0,
+            up: -1.0..2.5,
+            legend: SeriesLabelPosition::UpperLeft,
             series: vec![
-                line("where all are honest".to_owned(), vec![(0.0, self.honest), (0.699, self.honest)]),
-                Series { name: "the game".to_owned(), points, measured: true },
+                line("where all are honest".to_owned(), vec![(0.0, 1.0), (0.999, 1.0)]),
+                marks("with the streams", |ring| ring.row.profit, self.honest),
+                marks("without them", |ring| ring.dry.profit, self.honest_dry),
             ],
         }
         .linear()

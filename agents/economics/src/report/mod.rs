@@ -23,7 +23,7 @@ const DISPUTES: u32 = 20_000;
 /// Operators that may sit on a jury.
 const OPERATORS: usize = 60;
 /// Shares of the weight that a ring has.
-const RINGS: [f64; 8] = [0.1, 0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6];
+const RINGS: [f64; 9] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.55, 0.6, 0.75, 0.9];
 /// Shares of the honest operators that let themselves be bought.
 const VENAL: [f64; 7] = [0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0];
 /// Of the token's price, what is left after a fall.
@@ -47,8 +47,10 @@ pub struct Report {
     pub fractions: Vec<FractionRow>,
     /// CAI a month of a miner where all are honest.
     pub honest: f64,
+    /// The same without the streams.
+    pub honest_dry: f64,
     /// Rings that acquit their own.
-    pub rings: Vec<Share>,
+    pub rings: Vec<Ring>,
     /// Cheats that pay jurors for staying away.
     pub bribes: Vec<Bribe>,
     /// The same strategies while the token's price moves.
@@ -91,13 +93,15 @@ pub struct FractionRow {
     pub found: Option<(f64, f64)>,
 }
 
-/// What a strategy earns when so many follow it.
+/// What a ring earns that has so much.
 #[derive(Serialize)]
-pub struct Share {
+pub struct Ring {
     /// Of the network's weight.
     pub share: f64,
-    /// What a miner of it earns.
+    /// What a member earns.
     pub row: Row,
+    /// The same without the streams.
+    pub dry: Row,
 }
 
 /// What paying jurors for staying away earns.
@@ -163,7 +167,7 @@ pub fn work_out(rules: &Rules, market: &Market, runs: u64, progress: &dyn Fn(&st
     let backed = sweep::strategies(rules, market, OWN, 4.0 * OWN, DAYS, runs);
     progress("least audit rates");
     let steady = Market { newcomers: false, ..market.clone() };
-    let rate = |(price, own, fraction): (f64, f64, f64)| {
+    let rate = |&(price, own, fraction): &(f64, f64, f64)| {
         let rules = Rules { fraction, ..bare(rules) };
         // Fakes of dear tasks only: all of one price.
         let market = Market { price: price / DEAR, ..steady.clone() };
@@ -180,9 +184,9 @@ pub fn work_out(rules: &Rules, market: &Market, runs: u64, progress: &dyn Fn(&st
         (100.0, OWN, 0.05),
         (100.0, OWN, 0.2),
     ];
-    let rates = cases.map(rate).into();
+    let rates = sweep::each(&cases, rate);
     progress("least fractions");
-    let fraction = |(price, own): (f64, f64)| {
+    let fraction = |&(price, own): &(f64, f64)| {
         // Without the cap, which would let a smaller fraction be risked for less.
         let (rules, market) = (bare(rules), Market { price: price / DEAR, capped: false, ..steady.clone() });
         let named = theory::least_fraction(&rules, &market, price, own, Accuser::Other);
@@ -190,21 +194,25 @@ pub fn work_out(rules: &Rules, market: &Market, runs: u64, progress: &dyn Fn(&st
             (0..BATCHES).map(|batch| sweep::least_fraction(&rules, &market, dear(own, batch))).collect();
         FractionRow { price, own, named, found: found.map(|found| sweep::mean_and_deviation(&found)) }
     };
-    let fractions = [(30.0, OWN), (100.0, OWN), (300.0, OWN), (300.0, 2.0 * OWN)].map(fraction).into();
+    let fractions = sweep::each(&[(30.0, OWN), (100.0, OWN), (300.0, OWN), (300.0, 2.0 * OWN)], fraction);
     progress("rings and bribes");
     let among = |strategy, share| Contest { strategy, share, own: OWN, votes: 0.0, days: DAYS, runs, seed: 0 };
-    let honest = sweep::contest(rules, market, among(Strategy::Honest, TENTH)).profit;
-    let ring = |share| Share { share, row: sweep::contest(rules, market, among(Strategy::Ring, share)) };
-    let rings = RINGS.map(ring).into();
-    let bribe = |(venal, bribe): (f64, f64)| {
+    let dry = &sweep::without_streams(rules);
+    let [honest, honest_dry] = [rules, dry].map(|of| sweep::contest(of, market, among(Strategy::Honest, TENTH)).profit);
+    let rings = sweep::each(&RINGS, |&share| {
+        let [row, dry] = [rules, dry].map(|of| sweep::contest(of, market, among(Strategy::Ring, share)));
+        Ring { share, row, dry }
+    });
+    let bribe = |&(venal, bribe): &(f64, f64)| {
         let market = Market { venal, bribe, ..market.clone() };
         Bribe { venal, bribe, row: sweep::contest(rules, &market, among(Strategy::Briber, TENTH)) }
     };
     // What a vote is paid when all come, and what one is that comes alone.
     let prices = [rules.fee / FIRST_VOTES, rules.fee];
-    let bribes = prices.into_iter().flat_map(|price| VENAL.map(|venal| (venal, price))).map(bribe).collect();
+    let offers: Vec<_> = prices.into_iter().flat_map(|price| VENAL.map(|venal| (venal, price))).collect();
+    let bribes = sweep::each(&offers, bribe);
     progress("the token's price");
-    let moving = |strategy| {
+    let moving = |&strategy: &Strategy| {
         let earns = |token| {
             let row = sweep::contest(rules, &Market { token, ..market.clone() }, among(strategy, TENTH));
             (row.advantage, row.spread)
@@ -212,7 +220,7 @@ pub fn work_out(rules: &Rules, market: &Market, runs: u64, progress: &dyn Fn(&st
         let (steady, falls, wanders) = (earns(Token::Steady), earns(Token::Falls(FALL)), earns(Token::Wanders(WANDER)));
         TokenRow { strategy: format!("{strategy:?}"), steady, falls, wanders }
     };
-    let tokens = STRATEGIES.map(moving).into();
+    let tokens = sweep::each(&STRATEGIES, moving);
     progress("split stake");
     let split = |(strategy, parts)| sweep::split(rules, market, among(strategy, TENTH), WHOLE, parts);
     let splits =
@@ -244,7 +252,21 @@ pub fn work_out(rules: &Rules, market: &Market, runs: u64, progress: &dyn Fn(&st
         PriceRow { token, highest: highest(Accuser::Other), highest_puppet: highest(Accuser::Puppet) }
     };
     let prices = [2.0, 1.0, 0.5, 0.2, 0.1, 0.02].map(price).into();
-    Report { strategies, backed, rates, fractions, honest, rings, bribes, tokens, splits, washing, juries, prices }
+    Report {
+        strategies,
+        backed,
+        rates,
+        fractions,
+        honest,
+        honest_dry,
+        rings,
+        bribes,
+        tokens,
+        splits,
+        washing,
+        juries,
+        prices,
+    }
 }
 
 fn percent(share: f64) -> String {

@@ -1,6 +1,6 @@
 //! The page's words and tables, as Markdown.
 
-use super::{Bribe, DISPUTES, FALL, OPERATORS, OWN, Report, Share, TokenRow, WANDER, WHOLE, percent};
+use super::{Bribe, DISPUTES, FALL, OPERATORS, OWN, Report, Ring, TokenRow, WANDER, WHOLE, percent};
 use crate::{
     rules::Market,
     sweep::{Row, Split},
@@ -116,16 +116,21 @@ impl Report {
     fn jury_strategies(&self, text: &mut String) {
         let _ = writeln!(
             text,
-            "\nRings whose members fake dear tasks once they count as known, and acquit each other. Where all are honest, a miner earns {:.0} CAI a month:\n",
-            self.honest
+            "\nRings whose members fake dear tasks once they count as known, and acquit each other. Where all are honest, a miner earns {:.0} CAI a month,\n\
+             without the streams {:.0}:\n",
+            self.honest, self.honest_dry
         );
         let _ = writeln!(
             text,
-            "| share of the weight | CAI a month of a member | results faked | convictions in half a year |\n|--:|--:|--:|--:|"
+            "| share of the weight | CAI a month of a member | without the streams | results faked | convictions in half a year |\n|--:|--:|--:|--:|--:|"
         );
-        for Share { share, row } in &self.rings {
+        for Ring { share, row, dry } in &self.rings {
             let (share, faked) = (percent(*share), percent(row.faked));
-            let _ = writeln!(text, "| {share} | {:.0} | {faked} | {:.2} |", row.profit, row.convictions);
+            let _ = writeln!(
+                text,
+                "| {share} | {:.0} | {:.0} | {faked} | {:.2} |",
+                row.profit, dry.profit, row.convictions
+            );
         }
         let _ = writeln!(
             text,
