@@ -211,8 +211,9 @@ impl Game<'_> {
             if today + price > room {
                 continue;
             }
-            let fake = miner.entrant.strategy.fakes(price > ordinary, miner.passed, self.days - day, rng);
-            let audited = rng.random::<f64>() < market.audit_rate(miner.passed);
+            let rate = market.audit_rate(miner.passed);
+            let fake = miner.entrant.strategy.fakes(price > ordinary, rate <= market.audit, self.days - day, rng);
+            let audited = rng.random::<f64>() < rate;
             let found = audited && fake && rng.random::<f64>() < market.detection;
             let career = &mut miner.career;
             career.results += 1;

@@ -39,22 +39,20 @@ pub const STRATEGIES: [Strategy; 9] = [
     Strategy::Briber,
 ];
 
-/// Audits after which a miner is audited at the ordinary rate of 5%.
-const KNOWN: u64 = 19;
-
 /// Days of a burst.
 const BURST: u32 = 7;
 
 impl Strategy {
-    /// Whether the next result is a fake: of a task that may be dear, by one that has passed so many audits, so many days before the end.
-    pub(super) fn fakes(self, dear: bool, passed: u64, days_left: u32, rng: &mut ChaCha8Rng) -> bool {
+    /// Whether the next result is a fake: of a task that may be dear, by one that may be known (audited no more often than anybody), so many
+    /// days before the end.
+    pub(super) fn fakes(self, dear: bool, known: bool, days_left: u32, rng: &mut ChaCha8Rng) -> bool {
         match self {
             Self::Honest => false,
             Self::Always | Self::Puppet => true,
             Self::Sometimes => rng.random::<f64>() < 0.1,
             Self::Dear => dear,
-            Self::Sleeper => passed >= KNOWN,
-            Self::Ring | Self::Briber => dear && passed >= KNOWN,
+            Self::Sleeper => known,
+            Self::Ring | Self::Briber => dear && known,
             Self::Burst => days_left <= BURST,
         }
     }

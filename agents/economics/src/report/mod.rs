@@ -41,6 +41,8 @@ pub struct Report {
     pub strategies: Vec<Row>,
     /// The same, each miner with four times its own stake of voters behind it.
     pub backed: Vec<Row>,
+    /// The first ones where no stream pays: on fees alone.
+    pub dry: Vec<Row>,
     /// The inequality beside the game: the least audit rate.
     pub rates: Vec<Rate>,
     /// The least fraction of a slash, likewise.
@@ -165,6 +167,7 @@ pub fn work_out(rules: &Rules, market: &Market, runs: u64, progress: &dyn Fn(&st
     progress("strategies");
     let strategies = sweep::strategies(rules, market, OWN, 0.0, DAYS, runs);
     let backed = sweep::strategies(rules, market, OWN, 4.0 * OWN, DAYS, runs);
+    let dry = sweep::strategies(&sweep::without_streams(rules), market, OWN, 0.0, DAYS, runs);
     progress("least audit rates");
     let steady = Market { newcomers: false, ..market.clone() };
     let rate = |&(price, own, fraction): &(f64, f64, f64)| {
@@ -197,10 +200,11 @@ pub fn work_out(rules: &Rules, market: &Market, runs: u64, progress: &dyn Fn(&st
     let fractions = sweep::each(&[(30.0, OWN), (100.0, OWN), (300.0, OWN), (300.0, 2.0 * OWN)], fraction);
     progress("rings and bribes");
     let among = |strategy, share| Contest { strategy, share, own: OWN, votes: 0.0, days: DAYS, runs, seed: 0 };
-    let dry = &sweep::without_streams(rules);
-    let [honest, honest_dry] = [rules, dry].map(|of| sweep::contest(of, market, among(Strategy::Honest, TENTH)).profit);
+    let on_fees = &sweep::without_streams(rules);
+    let [honest, honest_dry] =
+        [rules, on_fees].map(|of| sweep::contest(of, market, among(Strategy::Honest, TENTH)).profit);
     let rings = sweep::each(&RINGS, |&share| {
-        let [row, dry] = [rules, dry].map(|of| sweep::contest(of, market, among(Strategy::Ring, share)));
+        let [row, dry] = [rules, on_fees].map(|of| sweep::contest(of, market, among(Strategy::Ring, share)));
         Ring { share, row, dry }
     });
     let bribe = |&(venal, bribe): &(f64, f64)| {
@@ -255,6 +259,7 @@ pub fn work_out(rules: &Rules, market: &Market, runs: u64, progress: &dyn Fn(&st
     Report {
         strategies,
         backed,
+        dry,
         rates,
         fractions,
         honest,

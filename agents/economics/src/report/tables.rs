@@ -8,23 +8,28 @@ use crate::{
 };
 use std::fmt::Write;
 
+/// The least and the most that a strategy other than honesty loses beside it, CAI a month.
+fn losses(rows: &[Row]) -> (f64, f64) {
+    let losses = rows.iter().skip(1).map(|row| -row.advantage);
+    losses.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), loss| (low.min(loss), high.max(loss)))
+}
+
 impl Report {
     /// The page's first words: what loses how much, and what the slash alone deters.
     pub fn summary(&self, market: &Market) -> String {
-        let losses = self.strategies.iter().skip(1).map(|row| -row.advantage);
-        let (least, most) =
-            losses.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), loss| (low.min(loss), high.max(loss)));
+        let (least, most) = losses(&self.strategies);
+        let (least_dry, most_dry) = losses(&self.dry);
         let now = self.prices.iter().find(|row| row.token == 1.0);
         let (highest, puppet) = now.map_or((f64::NAN, f64::NAN), |row| (row.highest, row.highest_puppet));
-        let outcome = if least > 0.0 {
+        let outcome = if least.min(least_dry) > 0.0 {
             "every way to cheat that was tried loses"
         } else {
             "NOT every way to cheat that was tried loses"
         };
         format!(
             "**In short.** With pictures of {} CAI, {OWN} CAI of own stake and {} audits {outcome}: by {least:.0} to {most:.0} CAI a month beside honest\n\
-             neighbours, most of it income of the jail terms. The slash alone deters fakes of tasks up to {highest:.0} CAI, and up to {puppet:.0} CAI if the\n\
-             cheat has a puppet accuse it first.\n",
+             neighbours, most of it the streams' income of the jail terms; on fees alone by {least_dry:.0} to {most_dry:.0}. The slash alone deters fakes of tasks up to {highest:.0} CAI, and\n\
+             up to {puppet:.0} CAI if the cheat has a puppet accuse it first.\n",
             market.price,
             percent(market.audit)
         )
@@ -35,6 +40,7 @@ impl Report {
         let mut text = String::new();
         self.strategy_table(&mut text, &self.strategies, "Miners with 30,000 CAI of their own and no votes:");
         self.strategy_table(&mut text, &self.backed, "The same with 120,000 CAI of votes behind each:");
+        self.strategy_table(&mut text, &self.dry, "The first ones on fees alone, where neither stream pays:");
         let _ = writeln!(
             text,
             "The least audit rate by the inequality and by the game, where nothing but the slash deters (no jail, no streams):\n"
