@@ -1,4 +1,4 @@
-"""What both trainings share: checkpoints that survive an interruption, and the learning rate."""
+"""What the trainings share: the device, checkpoints that survive an interruption, and the learning rate."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ WARM_UP_STEPS = 200
 LAST_SHARE = 0.02  # of the learning rate, at the end
 
 
+def chosen_device(asked: str | None) -> str:
+    """The device that was asked for, else the GPU if there is one."""
+    return asked or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def save(path: Path, state: dict[str, Any]) -> None:
     """Writes a checkpoint whole or not at all."""
     partial = path.with_suffix(".partial")
@@ -20,8 +25,8 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 
 def load(path: Path) -> dict[str, Any] | None:
-    """A checkpoint, if there is one."""
-    return torch.load(path, weights_only=True) if path.exists() else None
+    """A checkpoint, if there is one; in memory, whatever device it was made on."""
+    return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
 
 
 def learning_rate(highest: float, step: int, progress: float) -> float:

@@ -138,3 +138,11 @@ def base_parser(doc: str | None, model: bool = True) -> argparse.ArgumentParser:
         help="folder for icons, caches and checkpoints, outside the repository (default: %(default)s)",
     )
     return parser
+
+
+def training_parser(doc: str | None) -> argparse.ArgumentParser:
+    """The arguments of the steps that train."""
+    parser = base_parser(doc)
+    parser.add_argument("--minutes", type=float, default=1e6, help="stop after this time, the learning rate ending low")
+    parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
+    return parser

@@ -16,8 +16,8 @@ import torch
 from torch.nn import functional as F
 
 import data
-from checkpoint import learning_rate, load, save
-from config import MODELS, SCALING_FACTOR, ModelConfig, base_parser
+from checkpoint import chosen_device, learning_rate, load, save
+from config import MODELS, SCALING_FACTOR, ModelConfig, training_parser
 from networks import build_vae
 from train_diffusion import latents
 from train_vae import EDGE_WEIGHT, to_unit
@@ -27,12 +27,12 @@ MOST_NOISE = 0.25  # of the latents' spread; each picture gets from none to this
 REPORT_STEPS, SAVE_STEPS = 100, 250
 
 
-def train(config: ModelConfig, work: Path, minutes: float) -> None:
+def train(config: ModelConfig, work: Path, minutes: float, device: str) -> None:
     """Trains for STEPS or for `minutes`, whichever ends first, resuming where a former run stopped."""
     folder = work / config.name
     pictures, _ = data.load(config, work)
     codes = latents(config, work)
-    vae = build_vae(config).to(memory_format=torch.channels_last)
+    vae = build_vae(config).to(device, memory_format=torch.channels_last)
     vae.load_state_dict(torch.load(folder / "vae.pt", weights_only=True))
     parameters = [*vae.decoder.parameters(), *vae.post_quant_conv.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=RATE, weight_decay=0)
@@ -55,8 +55,8 @@ def train(config: ModelConfig, work: Path, minutes: float) -> None:
         chosen = np.sort(rng.choice(len(codes), BATCH, replace=False))
         clean = torch.from_numpy(codes[chosen].astype(np.float32))
         noise = torch.randn(clean.shape) * torch.rand(BATCH, 1, 1, 1) * MOST_NOISE
-        wanted = to_unit(pictures[chosen])
-        drawn = vae.decode((clean + noise) / SCALING_FACTOR).sample
+        wanted = to_unit(pictures[chosen]).to(device)
+        drawn = vae.decode((clean + noise).to(device) / SCALING_FACTOR).sample
         edges = sum(F.l1_loss(drawn.diff(dim=axis), wanted.diff(dim=axis)) for axis in (2, 3))
         value = F.l1_loss(drawn, wanted) + EDGE_WEIGHT * edges
         optimiser.zero_grad()
@@ -70,14 +70,12 @@ def train(config: ModelConfig, work: Path, minutes: float) -> None:
         if (step + 1) % SAVE_STEPS == 0:
             training = {"vae": vae.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}
             save(folder / "sharpen-training.pt", training | {"seconds": seconds})
-    save(folder / "vae-sharp.pt", vae.state_dict())
+    save(folder / "vae-sharp.pt", vae.cpu().state_dict())
 
 
 def main() -> None:
-    parser = base_parser(__doc__)
-    parser.add_argument("--minutes", type=float, default=1e6, help="stop after this time, the learning rate ending low")
-    args = parser.parse_args()
-    train(MODELS[args.model], args.work, args.minutes)
+    args = training_parser(__doc__).parse_args()
+    train(MODELS[args.model], args.work, args.minutes, chosen_device(args.device))
 
 
 if __name__ == "__main__":

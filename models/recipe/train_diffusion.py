@@ -20,8 +20,8 @@ from torch.nn import functional as F
 from transformers import CLIPTokenizer
 
 import data
-from checkpoint import learning_rate, load, save
-from config import MODELS, SCALING_FACTOR, ModelConfig, base_parser
+from checkpoint import chosen_device, learning_rate, load, save
+from config import MODELS, SCALING_FACTOR, ModelConfig, training_parser
 from networks import build_scheduler, build_text_encoder, build_unet, build_vae
 from train_vae import to_unit
 
@@ -132,14 +132,12 @@ def train(config: ModelConfig, work: Path, minutes: float, device: str, start: P
 
 
 def main() -> None:
-    parser = base_parser(__doc__)
-    parser.add_argument("--minutes", type=float, default=1e6, help="stop after this time, the learning rate ending low")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="default: %(default)s")
+    parser = training_parser(__doc__)
     parser.add_argument(
         "--start", type=Path, help="diffusion.pt of a former training, with the same tokenizer, to go on from"
     )
     args: argparse.Namespace = parser.parse_args()
-    train(MODELS[args.model], args.work, args.minutes, args.device, args.start)
+    train(MODELS[args.model], args.work, args.minutes, chosen_device(args.device), args.start)
 
 
 if __name__ == "__main__":
