@@ -3,6 +3,8 @@
 //! A worker is *live* while one of its claims is parked here, or was here a moment ago: a miner that has just delivered takes part in
 //! the next draw although its next claim is still on its way. What it is given waits in its mailbox.
 
+mod worker;
+
 use crate::{session::Identity, store::Over};
 use alloy::primitives::{Address, B256, U256};
 use cuckoo_protocol::{
@@ -15,6 +17,7 @@ use std::{
 };
 use tokio::sync::oneshot;
 use uuid::Uuid;
+use worker::Worker;
 
 /// How long a worker stays live after its last call, and a lease waits to be fetched.
 pub const GRACE: Duration = Duration::from_secs(2);
@@ -62,21 +65,6 @@ pub struct Active {
     pub deadline: Instant,
     /// Whether the miner has fetched it.
     pub delivered: bool,
-}
-
-/// A miner with a session.
-struct Worker {
-    node: Address,
-    models: Vec<Capability>,
-    slots: usize,
-    leases: usize,
-    parked: VecDeque<oneshot::Sender<Lease>>,
-    mailbox: VecDeque<Lease>,
-    seen: Instant,
-    /// It said that it is busy: left out of draws until then.
-    resting: Option<Instant>,
-    /// Wei that it may be given work for, what it works on included.
-    room: U256,
 }
 
 /// What `/v1/network` tells about a worker.
@@ -155,15 +143,8 @@ impl Dispatch {
     /// Parks a claim. None if the miner must log in (again).
     pub fn park(&mut self, identity: Identity, now: Instant) -> Option<oneshot::Receiver<Lease>> {
         let worker = self.workers.get_mut(&identity.miner).filter(|worker| worker.node == identity.node)?;
-        worker.seen = now;
-        let (sender, receiver) = oneshot::channel();
-        // A claim that gave up leaves its end behind; at most `slots` are of use.
-        worker.parked.retain(|parked| !parked.is_closed());
-        while worker.parked.len() >= worker.slots {
-            worker.parked.pop_front();
-        }
-        worker.parked.push_back(sender);
-        deliver(worker, &mut self.leases, now + self.lease_time);
+        let receiver = worker.park(now);
+        worker.deliver(&mut self.leases, now + self.lease_time);
         Some(receiver)
     }
 
@@ -172,7 +153,7 @@ impl Dispatch {
         let free: Vec<(Candidate, &Worker)> = self
             .workers
             .iter()
-            .filter(|(_, worker)| worker.leases < worker.slots && worker.is_live(now))
+            .filter(|(_, worker)| !worker.is_full() && worker.is_live(now))
             .map(|(miner, worker)| (Candidate { miner: *miner, weight: weight(*miner) }, worker))
             .filter(|(candidate, _)| !candidate.weight.is_zero())
             .collect();
@@ -204,7 +185,7 @@ impl Dispatch {
     /// Why a miner that has weight is no candidate for `task`.
     fn reason(&self, miner: Address, task: &Queued, now: Instant) -> Reason {
         let Some(worker) = self.workers.get(&miner) else { return Reason::Absent };
-        if worker.leases >= worker.slots || worker.is_resting(now) {
+        if worker.is_full() || worker.is_resting(now) {
             return Reason::Busy;
         }
         if !worker.is_live(now) {
@@ -229,7 +210,7 @@ impl Dispatch {
 
     /// Takes a task off the queue and a slot of `miner` for the lease. False if one of them is gone by now.
     pub fn reserve(&mut self, lease: &str, task: &str, miner: Address, now: Instant) -> bool {
-        let Some(worker) = self.workers.get_mut(&miner).filter(|worker| worker.leases < worker.slots) else {
+        let Some(worker) = self.workers.get_mut(&miner).filter(|worker| !worker.is_full()) else {
             return false;
         };
         let Some(task) = self.queue.remove(task) else { return false };
@@ -243,7 +224,7 @@ impl Dispatch {
         let Some(active) = self.leases.get(&lease.id) else { return };
         if let Some(worker) = self.workers.get_mut(&active.miner) {
             worker.mailbox.push_back(lease);
-            deliver(worker, &mut self.leases, now + self.lease_time);
+            worker.deliver(&mut self.leases, now + self.lease_time);
         }
     }
 
@@ -303,14 +284,12 @@ impl Dispatch {
 
     /// Whether a miner that is logged in runs a model for so many wei a pricing unit.
     pub fn runs(&self, miner: Address, model_id: B256, unit_price: U256) -> bool {
-        let models = self.workers.get(&miner).map_or(&[][..], |worker| &worker.models);
-        models.iter().any(|model| model.model_id == model_id && model.least_price <= unit_price)
+        self.workers.get(&miner).is_some_and(|worker| worker.runs(model_id, unit_price))
     }
 
     /// What is known of a miner's session; none without one.
     pub fn worker(&self, miner: Address, now: Instant) -> Option<WorkerState> {
-        let worker = self.workers.get(&miner)?;
-        Some(WorkerState { live: worker.is_live(now) || worker.leases > 0, slots: worker.slots, busy: worker.leases })
+        self.workers.get(&miner).map(|worker| worker.state(now))
     }
 
     /// Queued tasks that were made before `time`.
@@ -320,53 +299,5 @@ impl Dispatch {
         };
         // Ids sort by age, so the first one that is young enough ends the search.
         self.queue.keys().take_while(|id| made(id).is_some_and(|made| made < time)).cloned().collect()
-    }
-}
-
-impl Worker {
-    fn is_live(&self, now: Instant) -> bool {
-        if self.is_resting(now) {
-            return false;
-        }
-        self.parked.iter().any(|parked| !parked.is_closed()) || now.duration_since(self.seen) < GRACE
-    }
-
-    fn is_resting(&self, now: Instant) -> bool {
-        self.resting.is_some_and(|until| now < until)
-    }
-
-    /// Why this worker cannot take `task`, slots aside.
-    fn refusal(&self, miner: Address, task: &Queued) -> Option<Reason> {
-        let Some(model) = self.models.iter().find(|model| model.model_id == task.model_id) else {
-            return Some(Reason::Model);
-        };
-        if model.least_price > task.unit_price {
-            return Some(Reason::Price);
-        }
-        task.excluded.contains(&miner).then_some(Reason::Tried)
-    }
-}
-
-/// Moves what waits in the mailbox to parked claims; what is fetched is due at `deadline`.
-fn deliver(worker: &mut Worker, leases: &mut HashMap<String, Active>, deadline: Instant) {
-    while let Some(mut lease) = worker.mailbox.pop_front() {
-        loop {
-            let Some(parked) = worker.parked.pop_front() else {
-                worker.mailbox.push_front(lease);
-                return;
-            };
-            let id = lease.id.clone();
-            match parked.send(lease) {
-                Ok(()) => {
-                    if let Some(active) = leases.get_mut(&id) {
-                        active.delivered = true;
-                        active.deadline = deadline;
-                    }
-                    break;
-                }
-                // The caller hung up: the next one gets it.
-                Err(returned) => lease = returned,
-            }
-        }
     }
 }
