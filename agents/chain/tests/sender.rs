@@ -75,7 +75,7 @@ impl Account {
         let sending = self.send_unmined(&sender).await;
         shutdown.cancel();
         assert!(matches!(sending.await.unwrap(), Err(SendError::Shutdown)));
-        assert!(self.journal().exists());
+        assert!(self.in_flight());
         self.waiting().await[0]["hash"].as_str().unwrap().to_owned()
     }
 
@@ -84,8 +84,21 @@ impl Account {
         self.network.anvil.waiting(self.key.address()).await
     }
 
+    /// Whether the journal holds a transaction that is not mined.
+    fn in_flight(&self) -> bool {
+        let Ok(text) = std::fs::read(self.journal()) else { return false };
+        serde_json::from_slice::<Value>(&text).unwrap().get("transactions").is_some()
+    }
+
     async fn reconciled(&self) {
-        until("the journal is empty", async || !self.journal().exists()).await;
+        until("nothing is in flight", async || !self.in_flight()).await;
+    }
+
+    /// Takes a block back that no node remembers the transactions of, nor those that wait.
+    async fn forget(&self, blocks: u64) {
+        let anvil = &self.network.anvil;
+        anvil.rpc("anvil_reorg", json!([blocks, []])).await;
+        anvil.rpc("anvil_dropAllTransactions", json!([])).await;
     }
 }
 
@@ -107,7 +120,7 @@ async fn open(chain: &Chain, key: &PrivateKeySigner, journal: &Path) -> Result<S
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn transactions_go_out_one_by_one_and_leave_nothing_behind() {
+async fn transactions_go_out_one_by_one_and_leave_none_in_flight() {
     let account = Account::new().await;
     let (sender, _shutdown) = account.open().await;
     assert_eq!(sender.address(), account.key.address());
@@ -120,7 +133,7 @@ async fn transactions_go_out_one_by_one_and_leave_nothing_behind() {
         assert!(pay.await.unwrap().status());
     }
     assert_eq!((account.paid().await, account.network.anvil.nonce(sender.address()).await), (8, 4));
-    assert!(!account.journal().exists());
+    assert!(!account.in_flight());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,7 +163,7 @@ async fn a_refusal_costs_nothing_and_says_why() {
     assert!(matches!(broke, SendError::Rejected { .. }), "{broke:?}");
     assert!(broke.to_string().contains(&sender.address().to_string()), "{broke}");
     assert_eq!(account.network.anvil.nonce(sender.address()).await, 0);
-    assert!(!account.journal().exists());
+    assert!(!account.in_flight());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -292,7 +305,7 @@ async fn a_failure_on_chain_says_why() {
         matches!(&failure, SendError::Reverted { reason, .. } if reason.contains("approve 1 CAI first")),
         "{failure}"
     );
-    assert!(!account.journal().exists());
+    assert!(!account.in_flight());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -337,12 +350,29 @@ async fn what_a_reorganisation_dropped_is_sent_again_after_a_crash() {
     shutdown.cancel();
     assert!(matches!(sending.await.unwrap(), Err(SendError::Shutdown)));
     drop(sender);
-    // No node remembers either of them.
-    anvil.rpc("anvil_reorg", json!([1, []])).await;
-    anvil.rpc("anvil_dropAllTransactions", json!([])).await;
+    account.forget(1).await;
     assert_eq!(anvil.nonce(account.key.address()).await, 0);
     anvil.automine(true).await;
     let _next = account.open().await;
     account.reconciled().await;
     assert_eq!((account.paid().await, anvil.nonce(account.key.address()).await), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_mined_before_a_restart_is_sent_again_too() {
+    let account = Account::new().await;
+    let anvil = &account.network.anvil;
+    let (sender, shutdown) = account.open().await;
+    for _ in 0..2 {
+        sender.send(account.cai(), pay(1), "pay").await.unwrap();
+    }
+    shutdown.cancel();
+    drop(sender);
+    let (sender, _shutdown) = account.open().await;
+    let sending = account.send_unmined(&sender).await;
+    account.forget(2).await;
+    assert_eq!(anvil.nonce(account.key.address()).await, 0);
+    anvil.automine(true).await;
+    sending.await.unwrap().unwrap();
+    assert_eq!((account.paid().await, anvil.nonce(account.key.address()).await), (3, 3));
 }

@@ -1,5 +1,5 @@
-//! The file that remembers the one transaction in flight, so that a crash neither forgets it nor sends it twice, and those before it, which
-//! a reorganisation may drop from the chain and from every node's memory while it waits for them.
+//! The file that remembers the one transaction in flight, so that a crash neither forgets it nor sends it twice, and the last before it, which
+//! a reorganisation may drop from the chain and from every node's memory while the next waits for them.
 
 use super::SendError;
 use alloy::{
@@ -19,8 +19,11 @@ use std::{
 
 /// Mined transactions that are kept while the agent runs.
 const REMEMBERED: usize = 64;
-/// Those that are written down with the one in flight: some have more than 64 KiB, and the disk has to take them all each time.
+/// Those that are written down: some have more than 64 KiB, and the disk has to take them all each time.
 const WRITTEN: usize = 8;
+
+/// What was mined, by nonce, as it was broadcast.
+pub(super) type Mined = BTreeMap<u64, Vec<u8>>;
 
 /// A transaction with those that it replaces, all of one nonce: any of them may be mined.
 #[derive(Clone, Debug)]
@@ -71,8 +74,11 @@ fn sign(mut transaction: TxEip1559, signer: &PrivateKeySigner) -> Result<Signed<
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
-    label: String,
-    /// As they are broadcast (EIP-2718), oldest first.
+    /// Of the one in flight; none if nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+    /// Its attempts as they are broadcast (EIP-2718), oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     transactions: Vec<Bytes>,
     /// Mined before it, as they were broadcast.
     #[serde(default)]
@@ -84,8 +90,7 @@ pub(super) struct Journal {
     path: PathBuf,
     _lock: File,
     in_flight: Option<InFlight>,
-    /// The last attempts that were mined, by nonce, as they were broadcast.
-    mined: BTreeMap<u64, Vec<u8>>,
+    mined: Mined,
 }
 
 impl Journal {
@@ -104,8 +109,7 @@ impl Journal {
         let (in_flight, mined) = match std::fs::read(&path) {
             Ok(text) => {
                 let foreign = |detail| SendError::ForeignJournal { path: path.clone(), detail };
-                let (in_flight, mined) = parse(&text, sender, chain_id).map_err(foreign)?;
-                (Some(in_flight), mined)
+                parse(&text, sender, chain_id).map_err(foreign)?
             }
             Err(e) if e.kind() == ErrorKind::NotFound => (None, BTreeMap::new()),
             Err(e) => return Err(failed(e)),
@@ -122,13 +126,15 @@ impl Journal {
         self.in_flight.as_ref()
     }
 
-    /// What was mined last, by nonce, as it was broadcast.
-    pub(super) fn mined(&self) -> &BTreeMap<u64, Vec<u8>> {
+    /// What was mined last.
+    pub(super) fn mined(&self) -> &Mined {
         &self.mined
     }
 
-    /// Takes note of what was mined; the next that is stored has it beside it on the disk.
+    /// Takes note of what was mined; the next write has it.
     pub(super) fn remember(&mut self, nonce: u64, attempt: Vec<u8>) {
+        // Those after it, if any, are of a history that is no more.
+        self.mined.split_off(&nonce);
         self.mined.insert(nonce, attempt);
         while self.mined.len() > REMEMBERED {
             self.mined.pop_first();
@@ -139,19 +145,23 @@ impl Journal {
     pub(super) async fn store(&mut self, in_flight: InFlight) -> Result<(), SendError> {
         let attempts = in_flight.replaced.iter().chain([&in_flight.newest]);
         let transactions = attempts.map(|attempt| attempt.encoded_2718().into()).collect();
-        let mined = self.mined.values().rev().take(WRITTEN).map(|attempt| attempt.clone().into()).collect();
-        let record = Record { label: in_flight.label.clone(), transactions, mined };
-        let text = serde_json::to_vec_pretty(&record).map_err(|e| self.failed(e.into()))?;
-        self.on_disk(move |path| write(path, &text)).await?;
+        self.write(Some(in_flight.label.clone()), transactions).await?;
         self.in_flight = Some(in_flight);
         Ok(())
     }
 
-    /// Forgets what has been mined.
+    /// Nothing is in flight any more. What was mined last stays.
     pub(super) async fn clear(&mut self) -> Result<(), SendError> {
-        self.on_disk(remove).await?;
+        self.write(None, Vec::new()).await?;
         self.in_flight = None;
         Ok(())
+    }
+
+    async fn write(&self, label: Option<String>, transactions: Vec<Bytes>) -> Result<(), SendError> {
+        let mined = self.mined.values().rev().take(WRITTEN).map(|attempt| attempt.clone().into()).collect();
+        let record = Record { label, transactions, mined };
+        let text = serde_json::to_vec_pretty(&record).map_err(|e| self.failed(e.into()))?;
+        self.on_disk(move |path| write(path, &text)).await
     }
 
     /// Syncing takes a disk milliseconds, in which others shall run.
@@ -169,7 +179,7 @@ impl Journal {
     }
 }
 
-fn parse(text: &[u8], sender: Address, chain_id: u64) -> Result<(InFlight, BTreeMap<u64, Vec<u8>>), String> {
+fn parse(text: &[u8], sender: Address, chain_id: u64) -> Result<(Option<InFlight>, Mined), String> {
     let record: Record = serde_json::from_slice(text).map_err(|e| e.to_string())?;
     let mut replaced: Vec<Signed<TxEip1559>> = Vec::new();
     for raw in &record.transactions {
@@ -179,12 +189,17 @@ fn parse(text: &[u8], sender: Address, chain_id: u64) -> Result<(InFlight, BTree
         }
         replaced.push(attempt);
     }
-    let newest = replaced.pop().ok_or("it holds no transaction")?;
+    let in_flight = match (record.label, replaced.pop()) {
+        (Some(label), Some(newest)) => Some(InFlight { label, newest, replaced }),
+        (None, None) => None,
+        (Some(_), None) => return Err("it holds a label and no transaction".into()),
+        (None, Some(_)) => return Err("it holds a transaction and no label".into()),
+    };
     let mut mined = BTreeMap::new();
     for raw in &record.mined {
         mined.insert(decode(raw, sender, chain_id)?.tx().nonce, raw.to_vec());
     }
-    Ok((InFlight { label: record.label, newest, replaced }, mined))
+    Ok((in_flight, mined))
 }
 
 fn decode(raw: &[u8], sender: Address, chain_id: u64) -> Result<Signed<TxEip1559>, String> {
@@ -212,12 +227,7 @@ fn write(path: &Path, text: &[u8]) -> io::Result<()> {
     sync_directory(path)
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    std::fs::remove_file(path)?;
-    sync_directory(path)
-}
-
-/// Makes a rename or removal outlast a power failure.
+/// Makes a rename outlast a power failure.
 fn sync_directory(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => File::open(directory)?.sync_all(),

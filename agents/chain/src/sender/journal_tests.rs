@@ -35,9 +35,17 @@ async fn what_was_stored_is_there_after_a_crash() {
     assert_eq!(found.hashes().collect::<Vec<_>>(), [*second.newest.hash(), *first.newest.hash()]);
     assert_eq!(found.newest.tx(), second.newest.tx());
 
+    let mined = second.newest.encoded_2718();
+    journal.remember(7, mined.clone());
     journal.clear().await.unwrap();
     drop(journal);
-    assert!(Journal::open(path, key.address(), 31337).unwrap().in_flight().is_none());
+    let mut journal = Journal::open(path, key.address(), 31337).unwrap();
+    assert!(journal.in_flight().is_none());
+    assert_eq!(journal.mined().iter().collect::<Vec<_>>(), [(&7, &mined)]);
+
+    // Its nonces begin again: what came after is of a history that is no more.
+    journal.remember(5, vec![5]);
+    assert_eq!(journal.mined().keys().collect::<Vec<_>>(), [&5]);
 }
 
 #[tokio::test]
@@ -57,7 +65,9 @@ async fn another_key_chain_or_process_is_refused() {
     assert!(refusal(Address::repeat_byte(9), 31337).contains("of the key"));
     assert!(refusal(key.address(), 1).contains("of chain 31337"));
 
-    for text in ["", "{}", r#"{"label":"x","transactions":[]}"#, r#"{"label":"x","transactions":["0x02c0"]}"#] {
+    for text in
+        ["", r#"{"mined":7}"#, r#"{"label":"x","transactions":[]}"#, r#"{"label":"x","transactions":["0x02c0"]}"#]
+    {
         std::fs::write(&path, text).unwrap();
         assert!(!refusal(key.address(), 31337).is_empty(), "{text}");
     }

@@ -20,13 +20,16 @@ use alloy::{
     transports::TransportError,
 };
 pub use error::SendError;
-use journal::{InFlight, Journal};
-use std::{cmp::Ordering, collections::BTreeMap, ops::Range, path::PathBuf, sync::Arc, time::Instant};
+use journal::{InFlight, Journal, Mined};
+use std::{cmp::Ordering, ops::Range, path::PathBuf, sync::Arc, time::Instant};
 use tokio::{sync::Mutex, time::sleep};
 use tracing::{debug, info, warn};
 
 /// Looks at the chain after which a nonce that others used is believed: nodes behind one URL may be a block apart.
 const LOOKS: u32 = 3;
+
+/// How many times as long as for any other transaction is waited for one that has been mined before, until its absence is an error.
+const RESTORING: u32 = 4;
 
 /// Sends the transactions of one key, one after the other. Clones share the key.
 #[derive(Clone)]
@@ -148,7 +151,7 @@ impl Inner {
         mut fresh: bool,
     ) -> Result<TransactionReceipt, SendError> {
         let (timing, sender, nonce) = (self.chain.timing(), self.signer.address(), in_flight.nonce());
-        let begun = Instant::now();
+        let mut gap = None::<(u64, Instant)>;
         let (mut delivered, mut superseded, mut waiting) = (None::<Instant>, 0, false);
         loop {
             if waiting && delivered.is_some_and(|at| at.elapsed() >= timing.bump_after) {
@@ -197,14 +200,19 @@ impl Inner {
                     state.journal.clear().await?;
                     return Err(SendError::Superseded { sender, nonce });
                 }
-                // What a reorganisation took back is known here, and only has to be mined again.
-                Ok(Fate::Gap { known })
-                    if begun.elapsed() >= timing.bump_after && !state.journal.mined().contains_key(&known) =>
-                {
-                    let journal = state.journal.path().to_owned();
-                    return Err(SendError::Gap { sender, known, nonce, journal });
+                Ok(Fate::Gap { known }) => {
+                    let mined = state.journal.mined();
+                    // What a reorganisation took back is known here, and only has to be mined again.
+                    let patience = timing.bump_after * if mined.contains_key(&known) { RESTORING } else { 1 };
+                    let since =
+                        gap.filter(|(before, _)| *before == known).map_or_else(Instant::now, |(_, since)| since);
+                    if since.elapsed() >= patience {
+                        let journal = state.journal.path().to_owned();
+                        return Err(SendError::Gap { sender, known, nonce, journal });
+                    }
+                    gap = Some((known, since));
+                    self.restore(mined, known..nonce).await;
                 }
-                Ok(Fate::Gap { known }) => self.restore(state.journal.mined(), known..nonce).await,
                 Err(e) => debug!(nonce, "cannot look for a transaction: {e}"),
             }
             tokio::select! {
@@ -215,7 +223,7 @@ impl Inner {
     }
 
     /// Broadcasts again what was mined once and is missing now.
-    async fn restore(&self, mined: &BTreeMap<u64, Vec<u8>>, missing: Range<u64>) {
+    async fn restore(&self, mined: &Mined, missing: Range<u64>) {
         for (nonce, attempt) in mined.range(missing) {
             match self.chain.provider().send_raw_transaction(attempt).await {
                 Ok(_) => warn!(nonce, "the chain has dropped a transaction that was mined: sent it again"),
