@@ -6,6 +6,7 @@ mod support;
 
 use alloy::{
     primitives::{B256, U256},
+    providers::Provider,
     sol_types::SolEvent,
 };
 use cuckoo_chain::{
@@ -120,6 +121,18 @@ impl Ground {
         staking.assetsOf(ACCUSED, ACCUSED).call().await.unwrap()
     }
 
+    /// Takes the answer back, and with it the jury that it brought; a moment later the answer is mined again.
+    async fn answer_late(&self, id: B256) {
+        let anvil = &self.stage.network.anvil;
+        let hash = logs::<IDisputes::RoundBegan>(&self.stage.network).await[0].transaction_hash.unwrap();
+        let answer = anvil.provider.get_transaction_by_hash(hash).await.unwrap().unwrap().into_inner();
+        forget::<IDisputes::RoundBegan>(&self.stage.network).await;
+        shown(&self.following, "there is no answer", |d| matches!(phase(d, id), Some(Phase::Answer { .. }))).await;
+        tokio::time::sleep(A_WHILE).await;
+        assert!(anvil.provider.send_tx_envelope(answer).await.unwrap().get_receipt().await.unwrap().status());
+        anvil.mine(2).await;
+    }
+
     /// Answers, and has four jurors find the accused guilty.
     async fn convict(&self, id: B256) {
         self.stage.answer(id, &[0]).await;
@@ -128,6 +141,8 @@ impl Ground {
         until("the agent calls the jury", async || called(&self.following.docket()).then_some(())).await;
         self.replace::<IDisputes::JuryCalled>().await;
         shown(&self.following, "the jury is called", called).await;
+        self.answer_late(id).await;
+        shown(&self.following, "the jury is called once more", called).await;
         find_guilty(&self.stage, id, COMMIT_WINDOW, REVEAL_WINDOW).await;
     }
 }
