@@ -3,7 +3,7 @@
 use crate::{network::Network, receipt::Earned};
 use alloy::primitives::{Address, U256};
 use anyhow::{Result, ensure};
-use cuckoo_protocol::amount::format_cai;
+use cuckoo_protocol::amount::{brief_cai, format_cai};
 use std::fmt::Write;
 
 /// An honest draw comes out less likely than this once in a million demonstrations.
@@ -125,7 +125,7 @@ pub fn table(rows: &[Row]) -> String {
             text,
             "\n{:<8} {:>10} {:>12} {:>7} {:>12} {:>13} {:>13} {:>15}",
             row.name,
-            format_cai(row.weight),
+            brief_cai(row.weight),
             percent(row.weight_share),
             row.served,
             percent(row.served_share),

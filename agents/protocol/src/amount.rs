@@ -26,6 +26,11 @@ pub fn format_cai(wei: U256) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// Formats wei as CAI for people: two decimals at most, rounded down.
+pub fn brief_cai(wei: U256) -> String {
+    format_cai(wei - wei % U256::from(10).pow(U256::from(16)))
+}
+
 /// Serialises wei as a decimal string, which JSON readers keep exact.
 pub mod wei {
     use alloy::primitives::U256;
@@ -52,6 +57,8 @@ mod tests {
         assert_eq!(parse_cai("0.25").unwrap(), U256::from(250_000_000_000_000_000_u64));
         assert_eq!(format_cai(parse_cai("20000").unwrap()), "20000");
         assert_eq!(format_cai(U256::from(1)), "0.000000000000000001");
+        let long = parse_cai("75000.439999").unwrap();
+        assert_eq!((brief_cai(long), brief_cai(U256::from(1))), ("75000.43".to_owned(), "0".to_owned()));
         for bad in ["", "-1", "1e3", "0.1.2", "1.0000000000000000001", "one"] {
             assert!(parse_cai(bad).is_err(), "{bad}");
         }

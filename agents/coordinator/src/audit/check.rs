@@ -70,7 +70,7 @@ pub fn examine(model: &mut Model, evidence: &Evidence) -> Result<Option<Finding>
         }
         _ => None,
     };
-    Ok(Some(Finding { transition, tile, reason: describe(transition, worst) }))
+    Ok(Some(Finding { transition, tile, reason: describe(transition, worst, &model.manifest().tolerance) }))
 }
 
 /// What a trace is found guilty of by what somebody else says its states lead to. None if all is as it should be.
@@ -85,7 +85,7 @@ pub(super) fn found(
         Deviation::Finish { .. } | Deviation::Vectors { .. } => Some(worst_tile(claim, reference?)),
         _ => None,
     };
-    Some(Finding { transition, tile, reason: describe(transition, worst) })
+    Some(Finding { transition, tile, reason: describe(transition, worst, &manifest.tolerance) })
 }
 
 /// The worst transition, if it is more off than an honest machine can be.
@@ -117,12 +117,18 @@ fn excess(deviation: &Deviation, tolerance: &Tolerance) -> f64 {
     }
 }
 
-fn describe(transition: u32, deviation: Deviation) -> String {
+/// What is wrong, beside what is allowed for honest machines that differ.
+fn describe(transition: u32, deviation: Deviation, tolerance: &Tolerance) -> String {
+    let step = tolerance.step.to_f64();
     match deviation {
         Deviation::Init { .. } => "s_0 is not what the request leads to".to_owned(),
-        Deviation::Step { max, relative } => format!("step {transition} is off by {relative:.2e}, at most {max:.2e}"),
-        Deviation::Finish { pixel } => format!("the output is off by {pixel} of 255"),
-        Deviation::Vectors { max, relative } => format!("the output is off by {relative:.2e}, at most {max:.2e}"),
+        Deviation::Step { max, relative } => {
+            format!("step {transition} is off by {:.2e}, allowed is {step:.1e}", max.max(relative))
+        }
+        Deviation::Finish { pixel } => format!("the output is off by {pixel} of 255, allowed is {}", tolerance.pixel),
+        Deviation::Vectors { max, relative } => {
+            format!("the output is off by {:.2e}, allowed is {step:.1e}", max.max(relative))
+        }
     }
 }
 
@@ -165,7 +171,10 @@ mod tests {
     fn the_worst_transition_is_named() {
         let strict = manifest("fp32-strict");
         assert_eq!(judge(&strict, &deviations(&[0.9, 0.1])), None);
-        assert_eq!(judge(&strict, &deviations(&[1.1, 7.0, 2.0])).unwrap().0, 2);
+        let (transition, worst) = judge(&strict, &deviations(&[1.1, 7.0, 2.0])).unwrap();
+        let tau = strict.tolerance.step.to_f64();
+        let said = format!("step 2 is off by {:.2e}, allowed is {tau:.1e}", 7.0 * tau);
+        assert_eq!((transition, describe(transition, worst, &strict.tolerance)), (2, said));
         let mut wrong_start = deviations(&[1e9]);
         wrong_start[0] = Deviation::Init { exact: false };
         assert_eq!(judge(&strict, &wrong_start).unwrap().0, 0);

@@ -18,7 +18,7 @@ use cuckoo_devnet::{
     wallet::Wallet,
 };
 use cuckoo_protocol::{
-    amount::format_cai,
+    amount::brief_cai,
     contracts::{
         IDisputes::{Fault, Phase, Verdict as Vote},
         IStaking,
@@ -63,27 +63,22 @@ impl Downfall {
         for juror in &verdict.jurors {
             let miner = network.crew.miners.iter().find(|miner| miner.address() == juror.operator);
             let name = miner.map_or_else(|| short(juror.operator), |miner| miner.name.clone());
-            let pay = rounded(juror.paid.unwrap_or_default());
+            let pay = brief_cai(juror.paid.unwrap_or_default());
             eprintln!(
                 "   jury    {name} ran that step again: {:?} with {} votes, paid {pay} CAI",
                 juror.vote, juror.votes
             );
         }
-        let (own, voter) = (rounded(self.own_loss), rounded(self.voter_loss));
+        let (own, voter) = (brief_cai(self.own_loss), brief_cai(self.voter_loss));
         eprintln!("   lost    {own} CAI by the cheat, which is in jail; {voter} CAI by the staker who voted for it");
         let (paid, bond) = (verdict.paid_out, verdict.to_challenger.saturating_sub(verdict.paid_out));
         eprintln!(
             "   paid    {} CAI of it to the coordinator, beside its bond of {} CAI",
-            rounded(paid),
-            rounded(bond)
+            brief_cai(paid),
+            brief_cai(bond)
         );
-        eprintln!("   burned  {} CAI; for the fake itself nothing was paid", rounded(verdict.burned));
+        eprintln!("   burned  {} CAI; for the fake itself nothing was paid", brief_cai(verdict.burned));
     }
-}
-
-/// CAI with two decimals, for people.
-fn rounded(wei: U256) -> String {
-    format_cai(wei - wei % U256::from(10).pow(U256::from(16)))
 }
 
 /// Lets a miner cheat until it is slashed.

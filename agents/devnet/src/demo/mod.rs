@@ -19,7 +19,7 @@ use cuckoo_devnet::{
     tally::{self, Row, Tally},
     toolchain::Toolchain,
 };
-use cuckoo_protocol::amount::format_cai;
+use cuckoo_protocol::amount::{brief_cai, format_cai};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::{
@@ -113,7 +113,7 @@ pub async fn run(options: Options) -> Result<()> {
     let crew = step(3, "stake, vote and register", async {
         let crew = site.enrol().await?;
         for operator in std::iter::once(&crew.coordinator).chain(&crew.miners) {
-            let weight = format_cai(site.ledger().weight(operator.address()).await?);
+            let weight = brief_cai(site.ledger().weight(operator.address()).await?);
             let (account, node) = (short(operator.address()), short(operator.node.address));
             eprintln!("   {:<11} operator {account}  node {node}  weight {weight} CAI", operator.name);
         }
