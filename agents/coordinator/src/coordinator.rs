@@ -202,7 +202,7 @@ impl Coordinator {
     pub fn queued(task: &TaskRecord, ended: Vec<(Address, Over)>) -> Queued {
         let (id, model_id, unit_price) = (task.id.clone(), task.model_id, task.unit_price);
         let price = task.price;
-        let mut queued = Queued { id, model_id, price, unit_price, excluded: Vec::new(), expired: 0 };
+        let mut queued = Queued { id, model_id, price, unit_price, declined: Vec::new(), expired: Vec::new() };
         for (miner, over) in ended {
             queued.note(miner, over);
         }
@@ -279,9 +279,9 @@ impl Coordinator {
             return Ok(());
         }
         task.note(miner, over);
-        if task.expired >= MAX_TRIES {
+        if task.expired.len() >= MAX_TRIES {
             let id = task.id.clone();
-            return self.fail(&id, &format!("{MAX_TRIES} miners did not finish the task")).await;
+            return self.fail(&id, &format!("the task was given out {MAX_TRIES} times and not finished")).await;
         }
         self.dispatch().enqueue(task);
         self.wake();

@@ -33,21 +33,18 @@ pub struct Queued {
     pub price: U256,
     /// Wei a pricing unit.
     pub unit_price: U256,
-    /// Miners that let it expire or declined it: they do not get it again.
-    pub excluded: Vec<Address>,
-    /// How many let it expire.
-    pub expired: usize,
+    /// Miners that declined it: they do not get it again.
+    pub declined: Vec<Address>,
+    /// Miners that let it expire, each as often as it did: they get it again only if nobody else can take it.
+    pub expired: Vec<Address>,
 }
 
 impl Queued {
     /// Takes note of a lease of this task that ended without a result.
     pub fn note(&mut self, miner: Address, over: Over) {
         match over {
-            Over::Expired => {
-                self.excluded.push(miner);
-                self.expired += 1;
-            }
-            Over::Declined => self.excluded.push(miner),
+            Over::Expired => self.expired.push(miner),
+            Over::Declined => self.declined.push(miner),
             // It may well have time later.
             Over::Busy | Over::Undelivered => {}
         }
@@ -161,12 +158,26 @@ impl Dispatch {
             return None;
         }
         self.queue.values().find_map(|task| {
+            let again = self.is_last_resort(task, &weight, now);
             let able = |(c, worker): &&(Candidate, &Worker)| {
-                worker.refusal(c.miner, task).is_none() && self.has_room(c.miner, worker, task)
+                let fit = match worker.refusal(c.miner, task) {
+                    None => true,
+                    Some(Reason::Tried) => again && !task.declined.contains(&c.miner),
+                    Some(_) => false,
+                };
+                fit && self.has_room(c.miner, worker, task)
             };
             let candidates: Vec<Candidate> = free.iter().filter(able).map(|(c, _)| *c).collect();
             (!candidates.is_empty()).then(|| (task.clone(), candidates))
         })
+    }
+
+    /// Whether of those with weight only miners that let `task` expire are left to do it.
+    fn is_last_resort(&self, task: &Queued, weight: impl Fn(Address) -> U256, now: Instant) -> bool {
+        let fresh = |(miner, worker): (&Address, &Worker)| {
+            worker.state(now).live && worker.refusal(*miner, task).is_none() && !weight(*miner).is_zero()
+        };
+        !task.expired.is_empty() && !self.workers.iter().any(fresh)
     }
 
     /// Why those of the `active` miners who are no candidates for `task` are none.

@@ -30,7 +30,7 @@ fn miner(n: u8) -> Identity {
 
 fn task(n: u64) -> Queued {
     let (price, unit_price) = (U256::from(5), U256::from(10));
-    Queued { id: format!("{n:08}"), model_id: MODEL, price, unit_price, excluded: Vec::new(), expired: 0 }
+    Queued { id: format!("{n:08}"), model_id: MODEL, price, unit_price, declined: Vec::new(), expired: Vec::new() }
 }
 
 fn capability(least_price: u64) -> Vec<Capability> {
@@ -178,6 +178,36 @@ fn a_freed_slot_takes_the_oldest_task_it_can_do() {
     dispatch.enqueue(declined);
     let _one = ready(&mut dispatch, 1, 1, now);
     assert_eq!(dispatch.next(weight, now).unwrap().0.id, task(1).id, "0 was declined by it");
+}
+
+#[test]
+fn who_let_a_task_expire_gets_it_again_only_if_nobody_else_is_left() {
+    let (mut dispatch, now) = (Dispatch::new(LEASE_TIME), Instant::now());
+    let mut tried = task(1);
+    tried.note(miner(1).miner, Over::Expired);
+    dispatch.enqueue(tried.clone());
+    let _one = ready(&mut dispatch, 1, 1, now);
+    dispatch.login(Identity { miner: Address::ZERO, ..miner(9) }, capability(0), 1, now);
+    let candidates = |dispatch: &Dispatch, now| {
+        dispatch.next(weight, now).map(|(_, them)| them.into_iter().map(|c| c.miner).collect::<Vec<_>>())
+    };
+    assert_eq!(candidates(&dispatch, now), Some(vec![miner(1).miner]), "who has no weight is nobody");
+
+    // Another one, free or at work, is waited for.
+    let mut two = ready(&mut dispatch, 2, 1, now);
+    assert_eq!(candidates(&dispatch, now), Some(vec![miner(2).miner]));
+    dispatch.enqueue(task(0));
+    assert!(dispatch.reserve("a", &task(0).id, miner(2).miner, now));
+    dispatch.hand_over(lease("a"), now);
+    assert!(two.try_recv().is_ok());
+    assert_eq!(candidates(&dispatch, now + 2 * GRACE), None);
+    dispatch.finish_lease("a", now);
+    assert_eq!(candidates(&dispatch, now + 2 * GRACE), Some(vec![miner(1).miner]), "it has left");
+
+    dispatch.remove_task(&tried.id);
+    tried.note(miner(1).miner, Over::Declined);
+    dispatch.enqueue(tried);
+    assert_eq!(candidates(&dispatch, now + 2 * GRACE), None);
 }
 
 #[test]

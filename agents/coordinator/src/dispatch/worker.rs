@@ -51,7 +51,7 @@ impl Worker {
         if model.least_price > task.unit_price {
             return Some(Reason::Price);
         }
-        task.excluded.contains(&miner).then_some(Reason::Tried)
+        (task.declined.contains(&miner) || task.expired.contains(&miner)).then_some(Reason::Tried)
     }
 
     /// Whether it runs a model for so many wei a pricing unit.
