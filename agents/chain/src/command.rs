@@ -141,3 +141,24 @@ impl Register {
         Ok(json!({ "transaction": receipt.transaction_hash }))
     }
 }
+
+/// An error with its causes, for people. A cause that the text before it tells already is not told twice.
+pub fn said(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
+        "" => cause,
+        before if before.contains(&cause) => text,
+        before => format!("{before}: {cause}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow!("no such file").context("the password file p: no such file").context("cannot start");
+        assert_eq!(said(&error), "cannot start: the password file p: no such file");
+    }
+}

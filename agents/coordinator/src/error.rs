@@ -107,10 +107,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                     Err(ApiError::new(StatusCode::BAD_REQUEST, "malformed", cause.body_text()))
                 }
             }
-            Err(rejection) => {
-                let message = format!("{}: send JSON with Content-Type: application/json", rejection.body_text());
-                Err(ApiError::new(StatusCode::BAD_REQUEST, "malformed", message))
-            }
+            Err(JsonRejection::MissingJsonContentType(_)) => Err(ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "malformed",
+                "this call takes JSON: send it with Content-Type: application/json",
+            )),
+            Err(rejection) => Err(ApiError::new(StatusCode::BAD_REQUEST, "malformed", rejection.body_text())),
         }
     }
 }

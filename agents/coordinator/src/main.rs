@@ -13,7 +13,7 @@ async fn main() -> ExitCode {
     match cuckoo_coordinator::cli::main().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("coordinator-agent: {error:#}");
+            eprintln!("coordinator-agent: {}", cuckoo_chain::command::said(&error));
             ExitCode::FAILURE
         }
     }

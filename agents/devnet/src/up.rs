@@ -95,6 +95,8 @@ async fn start(options: Options) -> Result<Network> {
     let grants: Result<Vec<(Address, _)>> =
         spare.map(|index| Ok((account::signer(index)?.address(), cai(USER_GRANT)?))).collect();
     network.site.treasury.grant(&grants?).await.context("cannot grant CAI to the spare accounts")?;
+    let model_id = network.app.model_id(&network.site.plan.model).await?;
+    network.site.treasury.list_model(model_id).await?;
     Ok(network)
 }
 

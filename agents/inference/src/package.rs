@@ -31,6 +31,9 @@ const MAX_TEXT: u64 = 64 << 20;
 /// Why a package was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
+    /// There is no such folder, or none that can be entered.
+    #[error("the folder cannot be opened: {0}. Where is the package?")]
+    Folder(io::Error),
     /// A file cannot be read.
     #[error("{path} cannot be read: {source}. Fetch the package again")]
     Io {
@@ -126,7 +129,7 @@ impl Package {
     /// # Errors
     /// [`PackageError`] for the first thing that is wrong.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, PackageError> {
-        let dir = dir.as_ref().canonicalize().map_err(io_error(&dir.as_ref().display().to_string()))?;
+        let dir = dir.as_ref().canonicalize().map_err(PackageError::Folder)?;
         let json = read_limited(&resolve(&dir, MANIFEST)?, MAX_MANIFEST).map_err(io_error(MANIFEST))?;
         let manifest = Manifest::parse(&json)?;
         Self::supports(&manifest)?;

@@ -130,9 +130,10 @@ impl Draws {
         eprintln!("draws {from} to {}: {fair} fair, {unrevealed} not revealed yet, {broken} false", until - 1);
         if broken > 0 {
             bail!(
-                "{} of {} are false, as the lines above say: keep them, and work for others",
+                "{} of {} {} false, as the lines above say: keep them, and work for others",
                 plural(broken),
-                self.url
+                self.url,
+                if broken == 1 { "is" } else { "are" }
             );
         }
         Ok(())

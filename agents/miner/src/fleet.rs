@@ -88,7 +88,11 @@ impl Fleet {
         self.running.retain(|operator, running| {
             let keep = wanted.get(operator) == Some(&running.coordinator);
             if !keep {
-                info!(coordinator = %operator, "gone or changed: no more work for it under {}", running.coordinator.endpoint);
+                let why = match standing {
+                    Standing::Ready { .. } => "gone or changed",
+                    _ => "this miner has no weight any more",
+                };
+                info!(coordinator = %operator, "{why}: no more work for it under {}", running.coordinator.endpoint);
                 running.stop.cancel();
             }
             keep

@@ -13,7 +13,7 @@ async fn main() -> ExitCode {
     match cuckoo_miner::cli::main().await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("miner-agent: {error:#}");
+            eprintln!("miner-agent: {}", cuckoo_chain::command::said(&error));
             ExitCode::FAILURE
         }
     }

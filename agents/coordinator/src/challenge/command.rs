@@ -286,7 +286,7 @@ async fn check(chain: &Chain, receipt: &Receipt) -> Result<(Request, u64)> {
     let disputes = IDisputes::new(chain.deployment().contracts.disputes, chain.provider());
     ensure!(
         disputes.isListed(request.model_id).call().await?,
-        "the network's owner has not listed this model for disputes"
+        "the network's owner has not listed this model for disputes, so nobody can be slashed for it: its results are on trust"
     );
     let version = disputes.currentVersion().call().await?;
     let window = disputes.parameters(version).call().await?.challengeWindow;
