@@ -101,7 +101,7 @@ fn manifests_that_are_none_are_refused() {
     assert!(matches!(refused(copy.open()), PackageError::Io { .. }));
     fs::remove_file(copy.path(MANIFEST)).unwrap();
     assert!(matches!(refused(copy.open()), PackageError::Io { .. }));
-    assert!(matches!(refused(Package::open("/no/such/folder")), PackageError::Io { .. }));
+    assert!(matches!(refused(Package::open("/no/such/folder")), PackageError::Folder(_)));
 
     for (field, value) in [("program", "diffusion/video"), ("precision", "bf16")] {
         let error = refused(Copy::new().alter_manifest(|manifest| manifest[field] = json!(value)).open());
