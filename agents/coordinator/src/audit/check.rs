@@ -88,18 +88,27 @@ pub(super) fn found(
     Some(Finding { transition, tile, reason: describe(transition, worst, &manifest.tolerance) })
 }
 
+/// How many times its tolerance a single step of half precision is off that no rounding explains.
+const SEAM: f64 = 10.0;
+
 /// The worst transition, if it is more off than an honest machine can be.
 fn judge(manifest: &Manifest, deviations: &[Deviation]) -> Option<(u32, Deviation)> {
     let tolerance = &manifest.tolerance;
     let excess = |deviation: &Deviation| excess(deviation, tolerance);
     let numbered = (0u32..).zip(deviations.iter().copied());
-    let worst = numbered.max_by(|(_, a), (_, b)| excess(a).total_cmp(&excess(b)))?;
+    let worst = numbered.clone().max_by(|(_, a), (_, b)| excess(a).total_cmp(&excess(b)))?;
     if manifest.precision == "fp16" {
-        // Single steps do not tell half precision from cheaper ones; their median does.
-        let mut steps: Vec<f64> =
-            deviations.iter().filter(|d| matches!(d, Deviation::Step { .. })).map(excess).collect();
-        steps.sort_by(f64::total_cmp);
-        return steps.get(steps.len() / 2).is_some_and(|median| *median > 1.0).then_some(worst);
+        let (mut steps, ends): (Vec<_>, Vec<_>) = numbered.partition(|(_, d)| matches!(d, Deviation::Step { .. }));
+        steps.sort_by(|(_, a), (_, b)| excess(a).total_cmp(&excess(b)));
+        let beyond = |found: Option<&(u32, Deviation)>, times: f64| {
+            found.copied().filter(|(_, deviation)| excess(deviation) > times)
+        };
+        // Where it begins and ends is as exact as for any other. A single step does not tell half precision from what is cheaper, their
+        // median does; but a state from elsewhere is plain in one.
+        let end = ends.iter().max_by(|(_, a), (_, b)| excess(a).total_cmp(&excess(b)));
+        let seam = beyond(steps.last(), SEAM);
+        let cheap = beyond(steps.get(steps.len() / 2), 1.0).and(steps.last().copied());
+        return beyond(end, 1.0).or(seam).or(cheap);
     }
     deviations.iter().any(|deviation| !deviation.within(tolerance)).then_some(worst)
 }
@@ -188,5 +197,12 @@ mod tests {
         let half = manifest("fp16");
         assert_eq!(judge(&half, &deviations(&[0.5, 9.0, 0.5])), None);
         assert_eq!(judge(&half, &deviations(&[0.5, 9.0, 1.5])).unwrap().0, 2);
+        assert_eq!(judge(&half, &deviations(&[0.5, 11.0, 0.5])).unwrap().0, 2, "a state from elsewhere");
+        let mut wrong_start = deviations(&[0.5, 9.0, 0.5]);
+        wrong_start[0] = Deviation::Init { exact: false };
+        assert_eq!(judge(&half, &wrong_start).unwrap().0, 0);
+        let mut wrong_end = deviations(&[0.5, 9.0, 0.5]);
+        wrong_end[4] = Deviation::Finish { pixel: 255 };
+        assert_eq!(judge(&half, &wrong_end).unwrap().0, 4);
     }
 }
