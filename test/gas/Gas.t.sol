@@ -68,22 +68,32 @@ contract GasTest is BaseTest {
     }
 
     /// As it is from the tenth epoch on: rings are full, and every number that is written has been written before.
+    /// Rewards come due, so that the next verb has some to pay in.
+    function _later() private {
+        vm.warp(block.timestamp + 100);
+    }
+
     function test_gas_steadyState() public {
         _steady();
         uint256 epoch = staking.currentEpoch();
         _delegate(miner, alice, 100e18);
         _snap("steady: delegate with weight, top-up, first of the epoch");
+        _later();
         _delegate(miner, alice, 100e18);
         _snap("steady: delegate with weight, top-up");
+        _later();
         _delegate(miner, makeAddr("new"), 100e18);
         _snap("steady: delegate with weight, new");
+        _later();
         _undelegate(miner, alice, 10e18 * FIRST);
         _snap("steady: undelegate with weight, first of the bucket");
+        _later();
         _undelegate(miner, alice, 10e18 * FIRST);
         _snap("steady: undelegate with weight, repeated");
+        _later();
         _cancel(miner, alice, epoch);
         _snap("steady: cancel an undelegation");
-        vm.warp(block.timestamp + 100);
+        _later();
         staking.accrue(miner);
         _snap("steady: accrue");
         _nextEpoch(1);
