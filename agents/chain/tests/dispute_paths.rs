@@ -81,7 +81,14 @@ async fn a_veto_turns_guilt_into_a_draw() {
     case.judge(vetoed, 0, [GUILTY; 4]).await;
     let guilty = |d: &Docket| matches!(phase(d, vetoed), Some(Phase::Veto { fault: Fault::Transition, .. }));
     shown(&case.following, "it is found guilty", guilty).await;
-    network.call(GUARDIAN, contracts.disputes, IDisputes::vetoCall { id: vetoed }).await;
+    let veto = async || network.call(GUARDIAN, contracts.disputes, IDisputes::vetoCall { id: vetoed }).await;
+    let reorg = async |blocks: u64| network.anvil.rpc("anvil_reorg", json!([blocks, []])).await;
+    veto().await;
+    case.end(vetoed).await;
+    // A veto that is taken back has to come again.
+    reorg(1).await;
+    shown(&case.following, "it is found guilty after all", guilty).await;
+    veto().await;
     let end = case.end(vetoed).await;
     assert_eq!((end.outcome, end.slashed), (Outcome::Drawn, U256::ZERO));
     assert!(end.to_challenger >= U256::from(500) * CAI, "{end:?}");
@@ -90,7 +97,12 @@ async fn a_veto_turns_guilt_into_a_draw() {
     let convicted = case.challenge(1).await;
     warp(network, 11).await;
     case.challenger.resolve(convicted).await.unwrap();
-    shown(&case.following, "guilty", |d| matches!(phase(d, convicted), Some(Phase::Veto { .. }))).await;
+    let waits = |d: &Docket| matches!(phase(d, convicted), Some(Phase::Veto { .. }));
+    shown(&case.following, "guilty", waits).await;
+    reorg(1).await;
+    shown(&case.following, "not found guilty", |d| matches!(phase(d, convicted), Some(Phase::Answer { .. }))).await;
+    again(&case, case.challenger.resolve(convicted)).await;
+    shown(&case.following, "guilty again", waits).await;
     assert!(case.challenger.resolve(convicted).await.unwrap_err().to_string().contains("NothingDue"));
     warp(network, 16).await;
     case.challenger.resolve(convicted).await.unwrap();
