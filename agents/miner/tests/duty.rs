@@ -4,14 +4,20 @@ mod stage;
 #[path = "../../chain/tests/support/mod.rs"]
 mod support;
 
-use alloy::primitives::U256;
-use cuckoo_chain::disputes::{Docket, Phase};
-use cuckoo_inference::{Device, Model};
-use cuckoo_protocol::{
-    contracts::IDisputes::{Fault, Phase as Outcome, Verdict},
-    dispute::{no_tile, open_tile},
+use alloy::{
+    primitives::{Address, B256, U256},
+    providers::Provider,
+    rpc::types::Filter,
+    sol_types::SolEvent,
 };
-use stage::{ONE_THREAD, STEPS, Stage, all_claimed, forge};
+use cuckoo_chain::disputes::{Court, Docket, Phase};
+use cuckoo_inference::{Device, Model};
+use cuckoo_miner::store::StoredBallot;
+use cuckoo_protocol::{
+    contracts::IDisputes::{self, Fault, Phase as Outcome, Verdict},
+    dispute::{Ballot, no_tile, open_state, open_tile},
+};
+use stage::{ONE_THREAD, STEPS, Stage, all_claimed, forge, open_sender, open_store};
 use support::{Network, drand::Drand};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,6 +90,51 @@ async fn a_lost_trace_is_computed_again_and_no_restart_misses_a_deadline() {
 
     let (end, _) = stage.end(defenceless).await;
     assert_eq!((end.outcome, end.fault), (Outcome::Convicted, Fault::NoAnswer), "nobody but agents resolved it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_half_done_is_gone_on_with_and_who_lacks_the_model_says_nothing() {
+    let stage = Stage::new().await;
+    let mut model = Model::load(&stage.package, &ONE_THREAD).unwrap();
+    let forged = stage.deliver(&mut model, "a forged picture", |states| forge(&mut states[2]));
+    let id = stage.challenge(&forged, 2, no_tile()).await;
+    let docket = stage.until("it is on the docket", |d| d.get(id).is_some()).await;
+    let dispute = docket.get(id).unwrap().clone();
+
+    // Killed after the first of two parts.
+    let sender = open_sender(&stage.chain, &stage.accused, &stage.directory, "agent").await;
+    let first = open_state(&forged.states, 1).unwrap();
+    Court::new(stage.chain.clone(), sender).answer(id, &first, U256::MAX).await.unwrap();
+    open_store(&stage.folder(&stage.accused)).await.keep(&forged.pending, forged.states, vec![]).await.unwrap();
+    let _accused = stage.start(&stage.accused).await;
+    // The first juror has no model, the second comes later.
+    let _lacking = stage.start_with(&stage.jurors[0], &[]).await;
+    let _jurors = [stage.start(&stage.jurors[2]).await, stage.start(&stage.jurors[3]).await];
+    let docket = stage.until("a jury is called", |d| matches!(d.get(id).unwrap().phase, Phase::Jury { .. })).await;
+    let Phase::Jury { seed, reveal_until, .. } = docket.get(id).unwrap().phase else { unreachable!() };
+    let opened = Filter::new()
+        .address(stage.network.deployment.contracts.disputes)
+        .event_signature(IDisputes::Opened::SIGNATURE_HASH)
+        .topic2(dispute.accusation.result)
+        .from_block(0);
+    let opened = stage.chain.provider().get_logs(&opened).await.unwrap();
+    assert_eq!(opened.len(), dispute.parts().len(), "each part is opened once");
+
+    // Killed between keeping a ballot and committing to it.
+    let [lacking, halfway] = [Address::repeat_byte(1), Address::repeat_byte(2)];
+    let ballot = Ballot { verdict: Verdict::Guilty, probe: U256::from(7), salt: B256::repeat_byte(7) };
+    let commitment = ballot.commitment(id, 0, halfway);
+    let stored = StoredBallot { dispute: id, round: 0, seed, reveal_until, commitment, ballot };
+    open_store(&stage.folder(&stage.jurors[1])).await.keep_ballot(&stored).await.unwrap();
+    let _halfway = stage.start(&stage.jurors[1]).await;
+
+    let (end, docket) = stage.end(id).await;
+    assert_eq!((end.outcome, end.fault), (Outcome::Convicted, Fault::Transition), "{docket:?}");
+    let jurors = &docket.get(id).unwrap().jurors;
+    let of = |operator| jurors.iter().find(|juror| juror.operator == operator);
+    assert!(of(lacking).is_none(), "{jurors:?}");
+    assert_eq!(of(halfway).map(|juror| juror.commitment), Some(commitment));
+    assert!(jurors.iter().all(|juror| juror.revealed.is_some()), "{jurors:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

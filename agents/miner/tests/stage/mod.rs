@@ -190,12 +190,17 @@ impl Stage {
 
     /// An agent's duties, as `run` has them.
     pub async fn start(&self, node: &PrivateKeySigner) -> Agent {
+        self.start_with(node, std::slice::from_ref(&self.package)).await
+    }
+
+    /// The duties of an agent that has these models.
+    pub async fn start_with(&self, node: &PrivateKeySigner, packages: &[Package]) -> Agent {
         let chain = self.network.connect(&[&self.network.anvil.url]).await;
         let workshop = Arc::new(Workshop {
             store: open_store(&self.folder(node)).await,
             slots: Slots::of(vec![], 1),
             checking: None,
-            models: [(self.package.model_id(), self.package.manifest().clone())].into(),
+            models: packages.iter().map(|package| (package.model_id(), package.manifest().clone())).collect(),
             least_price: U256::ZERO,
             credit: Credit::new(U256::from(100)),
             trace_cap: 1 << 30,
@@ -208,7 +213,7 @@ impl Stage {
         let duty = Duty {
             workshop: workshop.clone(),
             court: Court::new(chain.clone(), sender).with_mirrors(self.mirrors.clone()),
-            bench: Arc::new(Bench::new(std::slice::from_ref(&self.package), ONE_THREAD)),
+            bench: Arc::new(Bench::new(packages, ONE_THREAD)),
             view: view::follow(&chain, CancellationToken::new()).await.unwrap(),
             following: disputes::follow(&chain, CancellationToken::new()).await.unwrap(),
             chain,
