@@ -11,7 +11,7 @@ use cuckoo_inference::{
     Deviation, Model, Transition,
     fakes::{self, Rewrite},
 };
-use std::fs;
+use std::{fs, path::Path};
 use tempfile::TempDir;
 
 /// The worst deviation of the steps that a rewritten package takes, seen by the original.
@@ -48,6 +48,19 @@ fn each_fake_is_further_off_than_the_one_that_saves_less() {
         [Rewrite::Half, Rewrite::WeightOnlyInt8, Rewrite::DynamicInt8, Rewrite::OtherWeights].map(deviation);
     assert!(half > 1e-4 && weights > 2.0 * half && int8 > 2.0 * weights, "{half} {weights} {int8}");
     assert!(other > 10.0 * half, "{other}");
+}
+
+#[test]
+fn a_smaller_model_has_lost_its_middle_and_answers_the_same_requests() {
+    let (package, folder) = (tiny_package(), TempDir::new().unwrap());
+    fakes::rewrite(&package, Rewrite::WithoutMiddle, folder.path()).unwrap();
+    let middle = |dir: &Path| {
+        let network = fs::read(dir.join("unet/model.onnx")).unwrap();
+        network.windows(12).filter(|window| window == b"/mid_block/r").count()
+    };
+    assert!(middle(package.dir()) > 50 && middle(folder.path()) == 0);
+    let smaller = deviation(Rewrite::WithoutMiddle);
+    assert!(smaller.is_finite() && smaller > 3.0 * deviation(Rewrite::WeightOnlyInt8), "{smaller}");
 }
 
 #[test]

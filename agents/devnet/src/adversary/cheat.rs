@@ -20,6 +20,8 @@ pub enum Cheat {
     /// What the network gave, used for two steps.
     FeatureCaching,
     /// Weights in a quarter of the bits.
+    Int8Weights,
+    /// The model without its middle block.
     SmallerModel,
     /// Another checkpoint under this one's name.
     WrongModel,
@@ -37,7 +39,7 @@ pub enum Cheat {
 
 impl Cheat {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::RandomPicture,
         Self::RandomBits,
         Self::CachedPicture,
@@ -46,6 +48,7 @@ impl Cheat {
         Self::NoGuidance,
         Self::Int8,
         Self::FeatureCaching,
+        Self::Int8Weights,
         Self::SmallerModel,
         Self::WrongModel,
         Self::ForgedTrace,
@@ -66,7 +69,8 @@ impl Cheat {
             Self::NoGuidance => "no guidance",
             Self::Int8 => "int8",
             Self::FeatureCaching => "feature caching",
-            Self::SmallerModel => "smaller model (int8 weights)",
+            Self::Int8Weights => "int8 weights only",
+            Self::SmallerModel => "smaller model (no middle block)",
             Self::WrongModel => "wrong model (another checkpoint)",
             Self::ForgedTrace => "forged trace",
             Self::SplicedTrace => "spliced trace",

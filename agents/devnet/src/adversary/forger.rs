@@ -44,7 +44,8 @@ impl Forger {
     pub fn new(package: &Package, cheat: Cheat) -> Result<Self> {
         let rewrite = match cheat {
             Cheat::Int8 => Some(Rewrite::DynamicInt8),
-            Cheat::SmallerModel => Some(Rewrite::WeightOnlyInt8),
+            Cheat::Int8Weights => Some(Rewrite::WeightOnlyInt8),
+            Cheat::SmallerModel => Some(Rewrite::WithoutMiddle),
             Cheat::WrongModel => Some(Rewrite::OtherWeights),
             _ => None,
         };
@@ -91,7 +92,7 @@ impl Forger {
             Cheat::FeatureCaching => trick(&mut self.model, Trick::ReusedOutput)?,
             Cheat::ForgedTrace => trick(&mut self.model, Trick::FewerSteps)?,
             Cheat::SplicedTrace => trick(&mut self.model, Trick::Splice)?,
-            Cheat::Int8 | Cheat::SmallerModel | Cheat::WrongModel => {
+            Cheat::Int8 | Cheat::Int8Weights | Cheat::SmallerModel | Cheat::WrongModel => {
                 let (model, _) = self.cheaper.as_mut().context("no other model was loaded")?;
                 draw(model, body)?
             }

@@ -19,6 +19,9 @@ pub enum Rewrite {
     WeightOnlyInt8,
     /// Those, and what they are multiplied with in 256 levels as well, chosen anew at each product.
     DynamicInt8,
+    /// A diffusion model's denoiser without its middle block: a smaller model that answers the same requests. What is first left out
+    /// where such models are made smaller.
+    WithoutMiddle,
     /// Weights that are each off by a hundredth of their tensor's root mean square, at random.
     OtherWeights,
 }
@@ -31,6 +34,9 @@ pub(super) type Fetch<'a> = &'a dyn Fn(&External) -> Result<Vec<u8>, FakeError>;
 
 /// Operators that multiply with weights, which are their second input.
 const PRODUCTS: [&str; 4] = ["MatMul", "Gemm", "Conv", "ConvTranspose"];
+
+/// What the values of a denoiser's middle block begin with where PyTorch exported it.
+const MIDDLE: &str = "/mid_block/";
 
 /// How much [`Rewrite::OtherWeights`] is off.
 const OTHER: f32 = 0.01;
@@ -60,6 +66,7 @@ impl Rewrite {
                 })?;
                 Ok(patches)
             }
+            Self::WithoutMiddle => without_middle(onnx).map(|()| Vec::new()),
             Self::OtherWeights => alter_weights(onnx, fetch, |index, values, _| {
                 let squares: f32 = values.iter().map(|value| value * value).sum();
                 let size = OTHER * (squares / values.len().max(1) as f32).sqrt();
@@ -230,6 +237,34 @@ fn batch(onnx: &mut Onnx) -> Result<(), FakeError> {
     }
     onnx.nodes = nodes;
     onnx.tensors.extend([Tensor::whole("batch/0", &[0]), Tensor::whole("batch/1", &[1])]);
+    Ok(())
+}
+
+/// Leads what comes into the middle block, which is the first thing that it adds something to, around it. Networks without one stay.
+fn without_middle(onnx: &mut Onnx) -> Result<(), FakeError> {
+    let inside = |name: &String| name.starts_with(MIDDLE);
+    let of_middle = |node: &Node| node.outputs.iter().any(inside);
+    if !onnx.nodes.iter().any(of_middle) {
+        return Ok(());
+    }
+    let adds = onnx.nodes.iter().filter(|node| node.operator == "Add" && of_middle(node));
+    let (givers, weights): (_, BTreeSet<&str>) =
+        (onnx.givers(), onnx.tensors.iter().map(|tensor| tensor.name.as_str()).collect());
+    let entered = adds
+        .filter_map(|add| add.inputs.iter().find(|name| !inside(name) && !weights.contains(origin(name, &givers).0)))
+        .next()
+        .ok_or_else(|| FakeError::Inapplicable("the middle block of the network adds to nothing".into()))?
+        .clone();
+    let (middle, mut around): (Vec<_>, Vec<_>) = std::mem::take(&mut onnx.nodes).into_iter().partition(of_middle);
+    // Constants of the block that others read as well stay.
+    let (computed, constants): (Vec<_>, Vec<_>) = middle.into_iter().partition(|node| !node.inputs.is_empty());
+    let left: BTreeSet<String> = computed.into_iter().flat_map(|node| node.outputs).collect();
+    let read: BTreeSet<String> = around.iter().flat_map(|node| node.inputs.clone()).collect();
+    onnx.nodes = constants.into_iter().filter(|node| node.outputs.iter().any(|name| read.contains(name))).collect();
+    for name in around.iter_mut().flat_map(|node| &mut node.inputs).filter(|name| left.contains(*name)) {
+        name.clone_from(&entered);
+    }
+    onnx.nodes.append(&mut around);
     Ok(())
 }
 
