@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.foundry:$(PATH)
 export FOUNDRY_DISABLE_NIGHTLY_WARNING := 1
 
-.PHONY: help setup setup-cuda build demo devnet test test-contracts test-agents adversaries bench economics gpu-check snapshots invariants symbolic slither mutants guards parity lint fmt release clean
+.PHONY: help setup setup-cuda build demo devnet test test-contracts test-agents test-recipe adversaries bench economics gpu-check snapshots invariants symbolic slither mutants guards parity lint fmt release clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -46,7 +46,7 @@ demo: build ## Run a whole network on a local chain, show what it does, stop it 
 devnet: build ## Start the same network and keep it up; prints one JSON line once it is ready
 	@target/debug/cuckoo-devnet up
 
-test: test-contracts test-agents ## Run every test
+test: test-contracts test-recipe test-agents ## Run every test
 
 # From scratch: a build cache that several forge processes wrote has been seen to hide tests.
 # Gas that differs from the recorded figures fails: `make snapshots` records what it is now.
@@ -113,8 +113,17 @@ vendor/parity/.installed: tools/parity.txt
 	@vendor/parity/bin/uv pip install --quiet --python vendor/parity/bin/python -r tools/parity.txt >&2
 	@touch $@
 
+vendor/recipe/.installed: tools/recipe.txt
+	@python3 -m venv vendor/recipe
+	@vendor/recipe/bin/pip install --quiet --disable-pip-version-check -r tools/recipe.txt >&2
+	@touch $@
+
+test-recipe: vendor/recipe/.installed ## Run the tests of the models' recipe; those that need PyTorch run with `make parity`
+	@vendor/recipe/bin/python -m unittest discover models/recipe
+
 parity: setup vendor/parity/.installed ## Export SD 1.5, SD-Turbo and SDXL, small but at full depth, and compare each step with PyTorch (15 minutes, 6 GB)
 	@mkdir -p vendor/parity/stock
+	@vendor/parity/bin/python -m unittest discover models/recipe
 	@vendor/parity/bin/python agents/inference/testdata/stock.py --wide vendor/parity/stock >&2
 	CUCKOO_PARITY=$(CURDIR)/vendor/parity/stock cargo test --locked -p cuckoo-inference --test stock -- --nocapture --test-threads 1
 

@@ -32,7 +32,9 @@ class ModelConfig:
     text_width: int
     text_layers: int
     text_heads: int
-    # autoencoder: each level but the first halves the picture
+    # autoencoder: each level but the first halves the picture. It trains with more latent channels than it keeps: the
+    # principal ones, since several of those that are trained come out alike
+    trained_channels: int
     latent_channels: int
     vae_channels: tuple[int, ...]
     vae_steps: int
@@ -77,6 +79,7 @@ ICONS = ModelConfig(
     text_width=160,
     text_layers=2,
     text_heads=4,
+    trained_channels=8,
     latent_channels=5,
     vae_channels=(16, 32, 64, 96),
     vae_steps=5000,
@@ -105,6 +108,7 @@ TINY = ModelConfig(
     text_width=64,
     text_layers=2,
     text_heads=2,
+    trained_channels=4,
     latent_channels=4,
     vae_channels=(16, 24, 32),
     vae_steps=5000,

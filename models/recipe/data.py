@@ -18,7 +18,6 @@ from PIL import Image
 import common
 import heldout
 import icons
-from bpe import write_tokenizer
 from captions import Thing, caption
 from colours import WORDS, background, name_colour, recolour
 from config import MODELS, ModelConfig, base_parser
@@ -161,6 +160,8 @@ def load(config: ModelConfig, work: Path) -> tuple[np.ndarray, list[str]]:
             if (i + 1) % 5000 == 0:
                 print(f"composed {i + 1} of {config.pictures} pictures", file=sys.stderr)
         out.flush()
+        from bpe import write_tokenizer  # here, so that composing needs no transformers
+
         write_tokenizer(texts, config.merges, config.max_tokens, folder / "tokenizer")
         captions_file.write_text(json.dumps(texts))
     return np.load(pictures_file, mmap_mode="r"), json.loads(captions_file.read_text())

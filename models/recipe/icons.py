@@ -12,6 +12,7 @@ import argparse
 import io
 import json
 import sys
+import textwrap
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -89,10 +90,25 @@ def load(work: Path) -> tuple[np.ndarray, list[Icon]]:
     return np.load(raster_file, mmap_mode="r"), [Icon(**entry) for entry in json.loads(icons_file.read_text())]
 
 
+def listing(icons: list[Icon], root: Path) -> str:
+    """Every icon under its package, version and licence, as the package states them."""
+    parts = []
+    for source in SOURCES:
+        info, package = (json.loads((root / source / file).read_text()) for file in ("info.json", "package.json"))
+        licence, author = info["license"], info["author"]
+        head = f"{package['name']} {package['version']}, by {author['name']}, {author['url']}, {licence['spdx']}"
+        nouns = sorted(icon.noun for icon in icons if icon.source == source)
+        parts.append(f"{head}: {len(nouns)} icons\n\n" + textwrap.fill(", ".join(nouns), 160))
+    return "\n\n".join(parts) + "\n"
+
+
 def main() -> None:
     parser = base_parser(__doc__)
+    parser.add_argument("--list", type=Path, metavar="FILE", help="write what each icon is and under which licence")
     args: argparse.Namespace = parser.parse_args()
     pictures, icons = load(args.work)
+    if args.list:
+        args.list.write_text(listing(icons, args.work / "icons" / "node_modules" / "@iconify-json"))
     nouns = {icon.noun for icon in icons}
     print(f"{len(icons)} icons, {len(nouns)} nouns, {pictures.nbytes / 1e6:.0f} MB", file=sys.stderr)
 

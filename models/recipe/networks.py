@@ -32,8 +32,11 @@ def build_text_encoder(config: ModelConfig, tokenizer: CLIPTokenizer) -> CLIPTex
     )
 
 
-def build_vae(config: ModelConfig) -> AutoencoderKL:
-    """An autoencoder without attention, so that it can be trained on crops and used on whole pictures."""
+def build_vae(config: ModelConfig, latent_channels: int | None = None) -> AutoencoderKL:
+    """An autoencoder without attention, so that it can be trained on crops and used on whole pictures.
+
+    It has the package's latent channels, if no other number is given.
+    """
     levels = len(config.vae_channels)
     return AutoencoderKL(
         in_channels=3,
@@ -42,7 +45,7 @@ def build_vae(config: ModelConfig) -> AutoencoderKL:
         up_block_types=("UpDecoderBlock2D",) * levels,
         block_out_channels=config.vae_channels,
         layers_per_block=1,
-        latent_channels=config.latent_channels,
+        latent_channels=latent_channels or config.latent_channels,
         norm_num_groups=8,
         sample_size=config.image_size,
         scaling_factor=SCALING_FACTOR,
