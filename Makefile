@@ -129,6 +129,7 @@ parity: setup vendor/parity/.installed ## Export SD 1.5, SD-Turbo and SDXL, smal
 
 lint: setup ## Check formatting and lints
 	forge fmt --check
+	tools/natspec
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 

@@ -39,6 +39,7 @@ contract Disputes is DisputesAdmin {
         uint256 missing;
     }
 
+    /// @notice The token of bonds, fees and rewards.
     IERC20 public immutable cai;
     IRandomness internal immutable _randomness;
 

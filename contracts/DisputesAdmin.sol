@@ -14,19 +14,24 @@ abstract contract DisputesAdmin is IDisputes, Ownable2Step {
 
     /// @notice Bond and jury fee are within these. CAI wei.
     uint256 public constant MIN_DEPOSIT = 1e18;
+    /// @notice Most CAI wei of a bond, and of a jury fee.
     uint256 public constant MAX_DEPOSIT = 100_000e18;
     /// @notice Largest fraction of one slash. WAD; Staking has the same.
     uint256 public constant MAX_FRACTION = 0.5e18;
     /// @notice Longest jail of one conviction. Seconds.
     uint256 public constant MAX_JAIL_TERM = 365 days;
+    /// @notice Most juries of a dispute.
     uint256 public constant MAX_ROUNDS = 3;
+    /// @notice Most operators that a verdict can need.
     uint256 public constant MAX_MIN_JURORS = 16;
     /// @notice Epochs that stake takes to leave, at least: a dispute is over before.
     uint256 public constant UNBONDING_EPOCHS = 2;
 
     // ------------------------------------------------------------------------------------------------------------ storage
 
+    /// @notice Where stake is held back and slashed.
     IStaking public immutable staking;
+    /// @notice Who signs for whom.
     IRegistry public immutable registry;
 
     /// @dev By version; a dispute keeps the number of those that it opened with.

@@ -11,6 +11,7 @@ import {IFaucet} from "./interfaces/IFaucet.sol";
 contract Faucet is IFaucet {
     // ------------------------------------------------------------------------------------------------------------ storage
 
+    /// @notice The token that it gives.
     CAI public immutable cai;
     /// @inheritdoc IFaucet
     uint256 public immutable dripAmount;

@@ -10,8 +10,11 @@ import {Role} from "./interfaces/Messages.sol";
 /// @title Lens
 /// @notice Pages of operators in one call, see ILens.
 contract Lens is ILens {
+    /// @notice Read for pools, weights and buckets.
     IStaking public immutable staking;
+    /// @notice Read for operators.
     IRegistry public immutable registry;
+    /// @notice Read for backing.
     IPayments public immutable payments;
 
     constructor(IStaking staking_, IRegistry registry_) {

@@ -28,7 +28,9 @@ contract MiningRewards is IMiningRewards {
 
     // ------------------------------------------------------------------------------------------------------------ storage
 
+    /// @notice The token of the stream.
     CAI public immutable cai;
+    /// @notice Knows who paid whom for work.
     IPayments public immutable payments;
     /// @inheritdoc IMiningRewards
     uint256 public immutable firstEpoch;

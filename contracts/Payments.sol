@@ -61,8 +61,11 @@ contract Payments is IPayments, Ownable2Step {
         uint64 share;
     }
 
+    /// @notice The token of the channels.
     CAI public immutable cai;
+    /// @notice Where backing stands.
     IStaking public immutable staking;
+    /// @notice Who signs for whom.
     IRegistry public immutable registry;
     /// @inheritdoc IPayments
     uint256 public immutable thawPeriod;

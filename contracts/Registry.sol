@@ -17,7 +17,9 @@ contract Registry is IRegistry, EIP712 {
 
     // ---------------------------------------------------------------------------------------------------------- constants
 
+    /// @notice Bytes.
     uint256 public constant MAX_ENDPOINT_LENGTH = 256;
+    /// @notice Bytes.
     uint256 public constant MAX_INFO_LENGTH = 2048;
 
     // ------------------------------------------------------------------------------------------------------------ storage
@@ -29,6 +31,7 @@ contract Registry is IRegistry, EIP712 {
         uint64 retiredAt;
     }
 
+    /// @notice Where own stake is, and weight begins and ends.
     IStaking public immutable staking;
     /// @inheritdoc IRegistry
     uint256 public immutable nodeGrace;

@@ -66,6 +66,7 @@ abstract contract StakingState is StakingAdmin {
         uint8 historyNext;
     }
 
+    /// @notice The token that is staked.
     CAI public immutable cai;
     /// @inheritdoc IStaking
     address public immutable registry;

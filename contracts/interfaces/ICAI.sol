@@ -10,8 +10,10 @@ interface ICAI {
     function allowance(address owner, address spender) external view returns (uint256);
 
     /// @notice Lets `spender` take up to `amount` from the caller.
+    /// @custom:caller Anybody, of its own CAI.
     function approve(address spender, uint256 amount) external returns (bool);
 
     /// @notice Sends `amount` from the caller to `to`.
+    /// @custom:caller Anybody, of its own CAI.
     function transfer(address to, uint256 amount) external returns (bool);
 }

@@ -6,7 +6,8 @@ import {Offer, Result} from "./Messages.sol";
 /// @title How a faked result is punished.
 /// @notice Whoever holds a receipt challenges one transition of its computation; the accused opens that transition on chain; miners drawn by
 /// weight re-run it and vote; a conviction slashes the accused. Every dispute ends, whoever stays away.
-/// @dev Transitions of a result with `states` = N + 1: 0 is `init`, 1...N are the steps, N + 1 is `finish`. Amounts are CAI wei, times are
+/// @dev `id` names a dispute (see `challenge`), `round` counts its juries from 0, `operator` is a juror, `modelId` the hash of a model's manifest.
+/// Transitions of a result with `states` = N + 1: 0 is `init`, 1...N are the steps, N + 1 is `finish`. Amounts are CAI wei, times are
 /// seconds, fractions and probes are WAD. A node speaks for its operator everywhere, and CAI goes to operators.
 interface IDisputes {
     /// @notice An argument outside its bounds.
@@ -214,7 +215,9 @@ interface IDisputes {
         uint80[3] medians;
     }
 
+    /// @notice Disputes that open from now on have these parameters, of this number.
     event ParametersSet(uint256 indexed version, Parameters parameters);
+    /// @notice Whether results of the model can be disputed from now on.
     event ModelSet(bytes32 indexed modelId, bool listed);
 
     /// @notice Everything that a juror needs to re-run the transition but the answer.
@@ -241,6 +244,7 @@ interface IDisputes {
     event RoundBegan(bytes32 indexed id, uint256 indexed round, uint256 beacon, uint256 deadline);
     /// @notice The round's seed is known: commits until `commitUntil`, then reveals until `revealUntil`.
     event JuryCalled(bytes32 indexed id, uint256 indexed round, bytes32 seed, uint256 commitUntil, uint256 revealUntil);
+    /// @notice The operator committed, with so many votes. Nothing is counted before the reveals, so there are no totals.
     event Committed(
         bytes32 indexed id, uint256 indexed round, address indexed operator, uint256 votes, bytes32 commitment
     );
@@ -275,6 +279,7 @@ interface IDisputes {
     event SlashFailed(bytes32 indexed id, bytes reason);
     /// @notice The hold could not be released (`reason` is Staking's error); it ends by itself.
     event ReleaseFailed(bytes32 indexed id, bytes reason);
+    /// @notice The operator's vote of that round was paid, `amount` CAI wei; each is paid once.
     event Claimed(bytes32 indexed id, uint256 indexed round, address indexed operator, uint256 amount);
 
     // ---- accuse and answer
@@ -285,7 +290,15 @@ interface IDisputes {
     /// @param request The bytes that the offer's requestHash is the hash of.
     /// @param transition 0...states of the request.
     /// @param tile Of the output, when the transition is `finish`; else empty.
+    /// @param offer What the coordinator signed.
+    /// @param result What the miner signed.
+    /// @param offerSignature Of the coordinator's node, EIP-712.
+    /// @param resultSignature Of the miner's node, EIP-712.
     /// @return id keccak256(abi.encode(this contract, digest of the result, transition, leaf of the tile or zero)): one dispute each, for ever.
+    /// @custom:caller Anybody but the accused, its node included.
+    /// @custom:reverts AlreadyChallenged, AlreadyConvicted, ChallengeTooLate, InvalidOffer, InvalidProof,
+    /// InvalidResult, InvalidTile, InvalidTransition, Involved, MalformedRequest, ModelMismatch, ModelNotListed,
+    /// NotDisputable, OfferMismatch, OfferTooLong, RequestMismatch, those of IStaking.hold
     function challenge(
         Offer calldata offer,
         Result calldata result,
@@ -296,63 +309,96 @@ interface IDisputes {
         Tile calldata tile
     ) external returns (bytes32 id);
 
-    /// @notice Opens a part of the challenged transition, or some chunks of it. Anybody may call. `init` needs s_0, and the blob if the
+    /// @notice Opens a part of the challenged transition, or some chunks of it. `init` needs s_0, and the blob if the
     /// request has one; step k needs s_(k-1) and s_k; `finish` needs s_N. What a result opened in one dispute counts in its others.
     /// Chunks that are there already are skipped. With the last missing chunk the first jury is scheduled.
+    /// @param opening The part, and its proof to the trace's root.
+    /// @param chunks Of the part, each with its proof to the part's root; in any order.
     /// @dev A number that is not finite is `Structure`: guilty at once.
+    /// @custom:caller Anybody.
+    /// @custom:reverts DeadlinePassed, InvalidChunk, InvalidLength, InvalidProof, NotNeeded, UnknownDispute, WrongPhase
     function answer(bytes32 id, Opening calldata opening, Chunk[] calldata chunks) external;
 
     // ---- judge
 
     /// @notice Commits to a verdict: keccak256(abi.encode(id, round, operator, verdict, probe, salt)), as (bytes32, uint256, address, uint8,
-    /// uint256, bytes32). By an operator, or its node, that the seed gives votes.
+    /// uint256, bytes32).
+    /// @param commitment Not zero.
+    /// @custom:caller An operator, or its node in use, that the seed gives votes.
+    /// @custom:reverts AlreadyCommitted, DeadlinePassed, Involved, NotDrawn, UnknownDispute, WrongPhase,
+    /// ZeroCommitment, those of IStaking.totalWeightAt, those of IStaking.weightAt
     function commit(bytes32 id, bytes32 commitment) external;
 
     /// @notice Opens the caller's commitment.
     /// @param probe WAD.
+    /// @param verdict Guilty, Innocent or Unable.
+    /// @param salt As committed to.
+    /// @custom:caller Who has committed, or its node.
+    /// @custom:reverts CommitmentMismatch, DeadlinePassed, InvalidVerdict, NotCommitted, NothingDue, UnknownDispute,
+    /// WrongPhase
     function reveal(bytes32 id, Verdict verdict, uint256 probe, bytes32 salt) external;
 
-    /// @notice Pays a juror what its vote has earned. Anybody may call.
+    /// @notice Pays a juror what its vote has earned.
     /// @param index From `Revealed`.
     /// @return amount CAI wei, to the vote's operator.
+    /// @custom:caller Anybody.
+    /// @custom:reverts NothingToClaim, UnknownDispute, WrongPhase
     function claim(bytes32 id, uint256 round, uint256 index) external returns (uint256 amount);
 
     // ---- end
 
-    /// @notice Brings the dispute as far as time allows. Anybody may call. Reverts when nothing is due.
+    /// @notice Brings the dispute as far as time allows.
     /// @return phase After it.
+    /// @custom:caller Anybody.
+    /// @custom:reverts NothingDue, UnknownDispute
     function resolve(bytes32 id) external returns (Phase phase);
 
     /// @notice Ends a dispute whose accused was found guilty as a draw, while the veto window is open. Guardian only.
+    /// @custom:caller The guardian, while it lasts.
+    /// @custom:reverts DeadlinePassed, Unauthorised, UnknownDispute, WrongPhase
     function veto(bytes32 id) external;
 
     // ---- govern
 
-    /// @notice Lists a model, or unlists it; open disputes stay as they are. Owner only.
+    /// @notice Lists a model, or unlists it; open disputes stay as they are.
+    /// @param listed Whether results of it can be disputed from now on.
+    /// @custom:caller The owner, which is the timelock.
+    /// @custom:reverts OwnableUnauthorizedAccount
     function setModel(bytes32 modelId, bool listed) external;
 
-    /// @notice Sets the parameters of disputes that open from now on. Owner only.
+    /// @notice Sets the parameters of disputes that open from now on.
+    /// @param parameters_ Within the bounds of each, and together no longer than stake takes to leave.
     /// @return version Their number.
+    /// @custom:caller The owner, which is the timelock.
+    /// @custom:reverts InvalidParameter, OwnableUnauthorizedAccount, ParametersDoNotFit
     function setParameters(Parameters calldata parameters_) external returns (uint256 version);
 
     // ---- views
 
     /// @notice A dispute as it stands; what is due by now but was not done yet is not in it.
+    /// @custom:reverts UnknownDispute
     function dispute(bytes32 id) external view returns (Dispute memory);
 
     /// @notice Seed of the dispute's current round, keccak256(abi.encode(beacon's value, id, round)); zero while the beacon is unknown.
+    /// @custom:reverts UnknownDispute
     function seedOf(bytes32 id) external view returns (bytes32);
 
     /// @notice Votes that the current round's seed gives the operator; zero if it may not sit.
+    /// @custom:reverts UnknownDispute, those of IStaking.totalWeightAt, those of IStaking.weightAt
     function votesOf(bytes32 id, address operator) external view returns (uint256);
 
     /// @notice The leaf of a part that the result has opened (zero if none) and the bitmap of the chunks that are still missing.
+    /// @param result EIP-712 digest.
+    /// @param part k of s_k, or `BLOB`.
+    /// @return leaf Of the part.
+    /// @return missing A bit a chunk, the first the lowest.
     function opened(bytes32 result, uint256 part) external view returns (bytes32 leaf, uint256 missing);
 
     /// @notice An opened vote of a round; `index` from `Revealed`.
     function vote(bytes32 id, uint256 round, uint256 index) external view returns (Vote memory);
 
     /// @notice Whether a dispute of the result has ended with a conviction: its others end as draws.
+    /// @param result EIP-712 digest.
     function convicted(bytes32 result) external view returns (bool);
 
     /// @notice Whether results of the model can be challenged.
@@ -362,6 +408,8 @@ interface IDisputes {
     function currentVersion() external view returns (uint256);
 
     /// @notice The parameters with a number.
+    /// @param version From 0.
+    /// @custom:reverts UnknownVersion
     function parameters(uint256 version) external view returns (Parameters memory);
 
     /// @notice The source of the juries' seeds.

@@ -14,12 +14,18 @@ interface IFaucet {
     /// @notice A constructor argument outside its bounds.
     error InvalidParameter(string name, uint256 value);
 
+    /// @notice `account` got `amount` CAI wei, and `gas` wei of native coin that came along.
     event Dripped(address indexed account, address indexed caller, uint256 amount, uint256 gas);
 
     /// @notice Gives the caller one drip of CAI.
+    /// @custom:caller Anybody whose last drip is `cooldown` seconds ago.
+    /// @custom:reverts CoolingDown, FaucetEmpty, GasTransferFailed
     function drip() external;
 
     /// @notice Gives `account` one drip; native coin sent along is handed on as gas. For relayers: a newcomer has no gas to call.
+    /// @param account Who gets it, and has to wait for its next.
+    /// @custom:caller Anybody.
+    /// @custom:reverts CoolingDown, FaucetEmpty, GasTransferFailed, ZeroAddress
     function dripTo(address account) external payable;
 
     /// @notice Seconds at which `account` may have its next drip.

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {Role} from "./Messages.sol";
 
 /// @title Everything about pages of operators in one call. Stateless; replaceable at any time.
+/// @dev Amounts and weights are CAI wei.
 interface ILens {
     struct OperatorView {
         address operator;
@@ -60,12 +61,18 @@ interface ILens {
         uint256[] epochs;
     }
 
+    /// @notice Counts, weights, minima and the reward stream of the whole network, as of now.
     function network() external view returns (NetworkView memory);
 
     /// @notice A page of a role's operators in the order of their first registration.
+    /// @param role Miner or Coordinator.
+    /// @param offset Operators left out before the page.
+    /// @param limit The most in a page.
+    /// @return page Shorter at the end of the list.
     function operators(Role role, uint256 offset, uint256 limit) external view returns (OperatorView[] memory page);
 
     /// @notice One operator; one that never registered has role None.
+    /// @param account Of an operator.
     function operator(address account) external view returns (OperatorView memory);
 
     /// @notice What `owner` has behind each of `operators_`, looking back `bucketEpochs` epochs for buckets.

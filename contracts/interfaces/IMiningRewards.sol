@@ -5,7 +5,7 @@ pragma solidity 0.8.37;
 /// @notice Each epoch's emission is divided among the coordinators by their weight when it began, and what falls to a coordinator among the miners
 /// that collected fees from it in that epoch, by these fees. So trade between friends earns no more than the coordinator's share, whatever its volume.
 /// What falls to coordinators without work goes back to the epochs to come.
-/// @dev Epochs are those of Staking. Amounts are CAI wei; `coordinator` and `miner` are operators. Every division rounds down.
+/// @dev Epochs are those of Staking. Amounts are CAI wei; `coordinator` and `miner` are operators, `epoch` counts as in Staking. Every division rounds down.
 interface IMiningRewards {
     /// @notice An amount of nothing.
     error ZeroAmount();
@@ -24,7 +24,7 @@ interface IMiningRewards {
 
     /// @notice `amount` was added to the stream: each epoch from `from` to the last emits `perEpoch` more.
     event Funded(address indexed caller, uint256 amount, uint256 from, uint256 perEpoch);
-    /// @notice `amount` was paid to the miner for its work for the coordinator in `epoch`.
+    /// @notice `amount` was paid to the miner for its work for the coordinator in `epoch`, which is all that it gets for it.
     event Claimed(uint256 indexed epoch, address indexed coordinator, address indexed miner, uint256 amount);
     /// @notice `amount` of what `epoch` emitted was earned by nobody's work: each epoch from `from` to the last emits `perEpoch` more.
     event Recycled(uint256 indexed epoch, uint256 amount, uint256 from, uint256 perEpoch);
@@ -38,21 +38,30 @@ interface IMiningRewards {
         address miner;
     }
 
-    /// @notice Adds `amount` CAI wei of the caller to the stream, in equal parts for each epoch after the current one. Anybody may call.
+    /// @notice Adds `amount` CAI wei of the caller to the stream, in equal parts for each epoch after the current one.
+    /// @custom:caller Anybody.
+    /// @custom:reverts StreamEnded, ZeroAmount
     function fund(uint256 amount) external;
 
     /// @notice Pays a miner what it earned with a coordinator in an epoch that is over: emission x the coordinator's share x the miner's part of
     /// the fees that the coordinator paid. Once; to the miner's operator, whoever calls.
     /// @return amount CAI wei.
+    /// @custom:caller Anybody.
+    /// @custom:reverts EpochNotOver, NothingToClaim
     function claim(uint256 epoch, address coordinator, address miner) external returns (uint256 amount);
 
     /// @notice `claim` for several; those that earned nothing or have it already are skipped, an epoch that is not over reverts all.
+    /// @param claims In any order.
     /// @return amount CAI wei to all miners together.
+    /// @custom:caller Anybody.
+    /// @custom:reverts EpochNotOver
     function claimMany(Claim[] calldata claims) external returns (uint256 amount);
 
     /// @notice Gives what nobody's work earned in an epoch that is over, emission x (1 - sum of the shares that worked), to the epochs after the
-    /// current one. Once; anybody may call. When there are none it is burned, so nobody gains by letting an epoch pass.
+    /// current one. Once. When there are none it is burned, so nobody gains by letting an epoch pass.
     /// @return amount CAI wei.
+    /// @custom:caller Anybody.
+    /// @custom:reverts EpochNotOver, NothingToRecycle
     function recycle(uint256 epoch) external returns (uint256 amount);
 
     /// @notice CAI wei that `epoch` emits. Final once the epoch before it is over.

@@ -4,7 +4,8 @@ pragma solidity 0.8.37;
 /// @title Channels from a coordinator's operator to a miner's, paid by cumulative vouchers that the coordinator's stake stands behind.
 /// @notice Funding is open to all, collecting is never paused and is partial when underfunded; what is taken back thaws first. A voucher that the
 /// channel does not cover is noticed on chain; unpaid after its notice it is paid out of the coordinator's backing, and jails the coordinator.
-/// @dev Payers and payees are operators. Amounts are CAI wei, times are chain seconds, shares are WAD.
+/// @dev `payer` and `payee` are operators, and name a channel together; `cumulative` is all that a voucher promises since the channel began,
+/// `signature` the EIP-712 signature of that voucher by the payer's node. Amounts are CAI wei, times are chain seconds, shares are WAD.
 interface IPayments {
     /// @notice The caller is neither the payer nor its node.
     error Unauthorised(address caller, address payer);
@@ -53,7 +54,7 @@ interface IPayments {
     );
     /// @notice The payer can take back `thawing` from `thawsAt` on, as far as collecting leaves it.
     event ThawStarted(address indexed payer, address indexed payee, uint256 thawing, uint256 thawsAt);
-    /// @notice `thawing` is not taken back.
+    /// @notice `thawing` is not taken back: nothing thaws any more, and the balance is as it was.
     event ThawCancelled(address indexed payer, address indexed payee, uint256 thawing);
     /// @notice The payer took back `amount`; the channel holds `balance` now.
     event ThawWithdrawn(address indexed payer, address indexed payee, uint256 amount, uint256 balance);
@@ -116,57 +117,85 @@ interface IPayments {
     // ---- fund and collect
 
     /// @notice Adds `amount` CAI wei of the caller to a channel.
+    /// @custom:caller Anybody.
+    /// @custom:reverts ZeroAddress, ZeroAmount
     function fund(address payer, address payee, uint256 amount) external;
 
-    /// @notice Pays the payee what the voucher promises and was not collected yet, as far as the channel's balance goes. Anybody may call.
+    /// @notice Pays the payee what the voucher promises and was not collected yet, as far as the channel's balance goes.
     /// @return paid CAI wei, the burned fee (rounded up) taken off.
+    /// @custom:caller Anybody.
+    /// @custom:reverts InsufficientBalance, InvalidVoucher, NothingToCollect, those of IStaking.totalWeightAt, those of
+    /// IStaking.weightAt
     function collect(address payer, address payee, uint256 cumulative, bytes calldata signature)
         external
         returns (uint256 paid);
 
     /// @notice `collect` for several vouchers; those with nothing to collect are skipped, an invalid one reverts all.
+    /// @param vouchers In any order, of any channels.
     /// @return paid CAI wei to all payees together.
+    /// @custom:caller Anybody.
+    /// @custom:reverts InvalidVoucher, those of IStaking.totalWeightAt, those of IStaking.weightAt
     function collectMany(SignedVoucher[] calldata vouchers) external returns (uint256 paid);
 
     // ---- take back
 
     /// @notice Announces that `amount` of the channel is taken back. A further call replaces the amount and begins the thaw anew.
-    /// The payer or its node.
+    /// @custom:caller The payer, or its node in use.
+    /// @custom:reverts InsufficientBalance, Unauthorised, ZeroAmount
     function thaw(address payer, address payee, uint256 amount) external;
 
-    /// @notice Ends a thaw without withdrawing. The payer or its node.
+    /// @notice Ends a thaw without withdrawing.
+    /// @custom:caller The payer, or its node in use.
+    /// @custom:reverts NothingThawing, Unauthorised
     function cancelThaw(address payer, address payee) external;
 
-    /// @notice Pays what has thawed, as far as collecting left it, back to the payer. Anybody may call.
+    /// @notice Pays what has thawed, as far as collecting left it, back to the payer.
     /// @return amount CAI wei.
+    /// @custom:caller Anybody.
+    /// @custom:reverts NothingThawing, StillThawing
     function withdrawThawed(address payer, address payee) external returns (uint256 amount);
 
     // ---- stand behind vouchers
 
-    /// @notice Sets how much of the caller's own stake stands behind its vouchers. The operator of a coordinator only, not its node. More counts at
+    /// @notice Sets how much of the caller's own stake stands behind its vouchers. More counts at
     /// once, and is at most the own stake of now; less counts from the epoch on in which an undelegation of now would mature, and until then
     /// all of it stands. A further call replaces what was announced; the time begins anew only if it goes lower.
+    /// @param amount CAI wei.
+    /// @custom:caller The operator of a coordinator, not its node.
+    /// @custom:reverts BackingUnchanged, InsufficientStake, NotCoordinator
     function setBacking(uint256 amount) external;
 
-    /// @notice Says on chain that a voucher promises more than was collected and the channel covers. Anybody may call. The payer has
+    /// @notice Says on chain that a voucher promises more than was collected and the channel covers. The payer has
     /// `noticePeriod` seconds to fund the channel. Each voucher, that is each cumulative, has a notice of its own: none begins anew because
     /// of another, and none is shorter. Once noticed the voucher stays good, whatever becomes of the node that signed it.
+    /// @custom:caller Anybody.
+    /// @custom:reverts Covered, InvalidVoucher, NotCoordinator, NothingToCollect, NoticeKnown, those of
+    /// IStaking.totalWeightAt, those of IStaking.weightAt
     function notify(address payer, address payee, uint256 cumulative, bytes calldata signature) external;
 
-    /// @notice Ends the notice of a voucher whose time is over. Anybody may call. Pays first from the channel, as `collect` does; what is unpaid
+    /// @notice Ends the notice of a voucher whose time is over. Pays first from the channel, as `collect` does; what is unpaid
     /// then from the payer's own stake, as far as its backing and the payee's part of it go: (backing + all paid out of it so far) x the payee's
     /// share of the miners' weight at the start of the epoch before the notice began, less what the payee got before, rounded down. That goes into
     /// a bucket of the payer's pool, where it matures for the payee and can be slashed, like any exit; nothing of it is burned. What the
     /// channel did not cover jails the payer for `jailTerm` seconds, whether the backing covered it or not.
     /// @return covered CAI wei paid from the payer's own stake.
+    /// @custom:caller Anybody.
+    /// @custom:reverts NothingToCollect, NoticeRunning, NoticeUnknown, those of IStaking.jail, those of
+    /// IStaking.payFromOwn, those of IStaking.totalWeightAt, those of IStaking.weightAt
     function enforce(address payer, address payee, uint256 cumulative) external returns (uint256 covered);
 
     // ---- govern
 
-    /// @notice Sets the share of collected amounts that is burned, WAD, at most `MAX_BURN_FEE`. Owner only.
+    /// @notice Sets the share of collected amounts that is burned, WAD, at most `MAX_BURN_FEE`.
+    /// @param burnFee_ WAD.
+    /// @custom:caller The owner, which is the timelock.
+    /// @custom:reverts InvalidParameter, OwnableUnauthorizedAccount
     function setBurnFee(uint256 burnFee_) external;
 
-    /// @notice Sets how long notices last that begin from now on, in seconds: from one epoch to one and a half. Owner only.
+    /// @notice Sets how long notices last that begin from now on, in seconds: from one epoch to one and a half.
+    /// @param noticePeriod_ Seconds.
+    /// @custom:caller The owner, which is the timelock.
+    /// @custom:reverts InvalidParameter, OwnableUnauthorizedAccount
     function setNoticePeriod(uint256 noticePeriod_) external;
 
     // ---- views
@@ -184,6 +213,8 @@ interface IPayments {
     function coveredOf(address payer, address payee) external view returns (uint256);
 
     /// @notice The notice of a voucher: when it ends (seconds; zero if there is none) and the payee's share of the miners' weight (WAD).
+    /// @return endsAt Seconds.
+    /// @return share WAD.
     function notice(address payer, address payee, uint256 cumulative)
         external
         view
@@ -195,6 +226,8 @@ interface IPayments {
 
     /// @notice The work that `payer` paid for in `epoch`: the sum of `feesOf` over its payees, and its share of the coordinators' weight when
     /// the epoch began (WAD, rounded down; zero before the first such fees, and for who was no coordinator with weight).
+    /// @return fees CAI wei.
+    /// @return share WAD.
     function workOf(uint256 epoch, address payer) external view returns (uint256 fees, uint256 share);
 
     /// @notice Sum of the shares of all payers with work in `epoch`, WAD.

@@ -5,8 +5,47 @@ pragma solidity 0.8.37;
 interface IRandomness {
     /// @notice Names a beacon that is fixed now and known to nobody yet.
     /// @return id Of the beacon, below 2^64; for the same second (or block) it is the same for everybody.
+    /// @custom:caller Anybody.
     function schedule() external returns (uint256 id);
 
     /// @notice The beacon's value; zero while it is unknown. Once it is not zero it never changes to another value.
+    /// @param id From `schedule`.
     function seed(uint256 id) external view returns (bytes32);
+}
+
+/// @title Beacons of a drand network, verified on chain.
+interface IDrandRandomness is IRandomness {
+    /// @notice A constructor argument outside its bounds.
+    error InvalidParameter(string name, uint256 value);
+    /// @notice Not a point of the curve's group that keys are of.
+    error InvalidPublicKey();
+    /// @notice Not the network's signature of this round.
+    error InvalidSignature(uint256 round);
+    /// @notice The round is here already.
+    error RoundKnown(uint256 round);
+
+    /// @notice A beacon arrived.
+    event Submitted(uint256 indexed round, address indexed caller, bytes32 value);
+
+    /// @notice Brings the signature of a round.
+    /// @param round Of the network, from 1.
+    /// @param signature Point of G1: x, y.
+    /// @custom:caller Anybody.
+    /// @custom:reverts InvalidSignature, RoundKnown
+    function submit(uint64 round, uint256[2] calldata signature) external;
+}
+
+/// @title Hashes of blocks, for development chains.
+interface IBlockHashRandomness is IRandomness {
+    /// @notice The block has no hash yet, or is more than 256 blocks ago.
+    error HashUnknown(uint256 id, uint256 current);
+
+    /// @notice A beacon's value was written down.
+    event Stored(uint256 indexed id, bytes32 value);
+
+    /// @notice Keeps a beacon's value, which the chain forgets after 256 blocks.
+    /// @param id From `schedule`.
+    /// @custom:caller Anybody.
+    /// @custom:reverts HashUnknown
+    function store(uint256 id) external;
 }

@@ -5,6 +5,8 @@ import {Role} from "./Messages.sol";
 
 /// @title Who is a miner or a coordinator, which key signs for it and where it is found.
 /// @notice Operators register themselves; their own stake must be strictly more than the role's minimum. Also the EIP-712 domain of all messages.
+/// @dev `operator` is an account that registered, `node` the key that signs for it, `role` Miner or Coordinator. A page is what is left of a list
+/// after its first `offset`, at most `limit` of it.
 interface IRegistry {
     /// @notice Own stake (CAI wei) is not above the role's minimum.
     error InsufficientStake(address operator, uint256 stake, uint256 minimum);
@@ -27,12 +29,15 @@ interface IRegistry {
     /// @notice A constructor argument outside its bounds.
     error InvalidParameter(string name, uint256 value);
 
+    /// @notice The operator entered the role, for the first time or again.
     event Registered(
         address indexed operator, Role indexed role, address indexed node, string endpoint, string info, uint256 weight
     );
+    /// @notice The operator's endpoint and introduction are these now.
     event Updated(address indexed operator, string endpoint, string info);
     /// @notice `previous` stays liable for offers that expire before `retiredAt` plus the grace.
     event NodeSet(address indexed operator, address indexed node, address indexed previous, uint256 retiredAt);
+    /// @notice The operator left the role; it has no weight from now on.
     event Retired(address indexed operator, Role indexed role);
 
     struct Registration {
@@ -49,6 +54,10 @@ interface IRegistry {
     /// @param endpoint URL of a coordinator's agent (required for that role), at most 256 bytes.
     /// @param info Introduction, at most 2,048 bytes.
     /// @param nodeConsent The node's signature of `NodeConsent`; may be empty when the node is the caller.
+    /// @param role Miner or Coordinator; a retired operator has to name its former one.
+    /// @custom:caller Anybody, for itself, while entry is open.
+    /// @custom:reverts AlreadyRegistered, InsufficientStake, InvalidConsent, InvalidRole, InvalidText, NodeTaken,
+    /// ZeroAddress, those of IStaking.setRole
     function register(
         Role role,
         address node,
@@ -58,14 +67,24 @@ interface IRegistry {
     ) external;
 
     /// @notice Changes the caller's endpoint and introduction.
+    /// @param endpoint As in `register`; so is `info`.
+    /// @custom:caller An operator that is not retired.
+    /// @custom:reverts InvalidText, NotRegistered
     function update(string calldata endpoint, string calldata info) external;
 
     /// @notice Replaces the caller's node. A former node of the same operator may come back.
+    /// @param node Signs from now on; the former one stays liable for `nodeGrace` seconds.
+    /// @param nodeConsent The node's signature of `NodeConsent`; may be empty when the node is the caller.
+    /// @custom:caller An operator that is not retired.
+    /// @custom:reverts InvalidConsent, NodeTaken, NodeUnchanged, NotRegistered, ZeroAddress
     function setNode(address node, bytes calldata nodeConsent) external;
 
     /// @notice Leaves the role: no weight from now on. Stake is left by `Staking.undelegate`.
+    /// @custom:caller An operator that is not retired.
+    /// @custom:reverts NotRegistered, those of IStaking.setRole
     function retire() external;
 
+    /// @notice What an operator registered as, and with what; all zero for one that never did.
     function registration(address operator) external view returns (Registration memory);
 
     /// @notice Role of an operator, retired or not; it never changes.

@@ -5,7 +5,9 @@ import {Role} from "./Messages.sol";
 
 /// @title Stake, vote, earn, leave and be slashed.
 /// @notice One pool an operator: whoever delegates to it, the operator itself included, holds shares of its assets.
-/// @dev Every conversion rounds against the caller. Times are block timestamps cut into epochs of `epochLength` seconds.
+/// @dev `operator` is whose pool a function is about, `owner` who holds shares of it or of a bucket, `role` Miner or Coordinator; `assets` are
+/// CAI wei, `shares` have no unit, a weight is CAI wei, `epoch` counts block.timestamp / epochLength.
+/// Every conversion rounds against the caller. Times are block timestamps cut into epochs of `epochLength` seconds.
 /// Events carry the totals after the verb: `poolAssets`, `poolShares` and `weight`, so that an indexer needs no calls.
 /// Every verb that touches a pool first adds what the reward stream owes it, and says so with `Rewarded`.
 interface IStaking {
@@ -74,6 +76,7 @@ interface IStaking {
     /// @notice An argument outside its bounds.
     error InvalidParameter(string name, uint256 value);
 
+    /// @notice `caller` staked `assets` behind `operator` for `owner`, who got `shares`.
     event Delegated(
         address indexed operator,
         address indexed owner,
@@ -84,6 +87,8 @@ interface IStaking {
         uint256 poolShares,
         uint256 weight
     );
+    /// @notice `shares` of the pool became `assets` in the bucket of `epoch`. What a bucket holds follows from `Undelegated`, `PaidFromOwn`,
+    /// `UndelegationCancelled`, `Withdrawn` and `Slashed` by the formulas of its shares; no event has a bucket's totals.
     event Undelegated(
         address indexed operator,
         address indexed owner,
@@ -94,6 +99,7 @@ interface IStaking {
         uint256 poolShares,
         uint256 weight
     );
+    /// @notice `assets` came out of the bucket of `epoch` back into the pool, for `shares` of it.
     event UndelegationCancelled(
         address indexed operator,
         address indexed owner,
@@ -104,7 +110,10 @@ interface IStaking {
         uint256 poolShares,
         uint256 weight
     );
+    /// @notice `assets` of the bucket of `epoch` were paid to `owner`: all that is its, unless a part was held back. No pool changes by it.
     event Withdrawn(address indexed operator, address indexed owner, uint256 indexed epoch, uint256 assets);
+    /// @notice `fraction` (WAD, as cut) of the pool and of the liable buckets was taken: `fromPool` and `fromBuckets`; `paid` of it went to `recipient`,
+    /// the rest was burned.
     event Slashed(
         address indexed operator,
         address indexed slasher,
@@ -138,11 +147,13 @@ interface IStaking {
     event Held(
         address indexed operator, address indexed slasher, uint256 indexed epoch, uint256 fraction, uint256 held
     );
+    /// @notice A hold of `fraction` ended before its time; `held` in total is left for that epoch.
     event Released(
         address indexed operator, address indexed slasher, uint256 indexed epoch, uint256 fraction, uint256 held
     );
     /// @notice No weight until the operator calls `unjail`, which it can from `until` (seconds) on.
     event JailedUntil(address indexed operator, address indexed jailer, uint256 until, uint256 weight);
+    /// @notice The operator has weight again, if its own stake suffices.
     event Unjailed(address indexed operator, uint256 weight);
     /// @notice `assets` of the operator's own stake went into the bucket of `epoch`, for `payee`.
     event PaidFromOwn(
@@ -159,6 +170,7 @@ interface IStaking {
     event SlasherProposed(address indexed slasher, uint256 activeFrom);
     /// @notice `slasher` opens nothing any more; what it holds it may finish.
     event SlasherRetired(address indexed slasher);
+    /// @notice `guardian` may veto and pause from now on, until the expiry.
     event GuardianSet(address indexed guardian);
     /// @notice Entry is paused until `until` (seconds); zero, or a past time, when it is open.
     event PauseSet(address indexed caller, uint256 until);
@@ -168,10 +180,17 @@ interface IStaking {
     /// @notice Stakes `assets` CAI of the caller behind `operator`; the shares belong to `onBehalf`. For oneself it is staking,
     /// for another a vote.
     /// @param assets CAI wei, approved to this contract.
+    /// @param onBehalf Whose the shares are.
     /// @return shares Minted, rounded down.
+    /// @custom:caller Anybody, while entry is open.
+    /// @custom:reverts AmountTooSmall, EntryPaused, Tombstoned, ZeroAddress, ZeroAmount
     function delegate(address operator, uint256 assets, address onBehalf) external returns (uint256 shares);
 
     /// @notice `delegate` with an EIP-2612 permit. A permit that somebody used first is no error if the allowance suffices.
+    /// @param assets As in `delegate`; so are `onBehalf` and `shares`.
+    /// @param deadline Of the permit, in seconds; `v`, `r` and `s` are its signature by the caller.
+    /// @custom:caller Anybody, while entry is open.
+    /// @custom:reverts AmountTooSmall, EntryPaused, Tombstoned, ZeroAddress, ZeroAmount
     function delegateWithPermit(
         address operator,
         uint256 assets,
@@ -184,16 +203,25 @@ interface IStaking {
 
     /// @notice Moves the caller's `shares` out of the pool into the bucket of the current epoch, where they mature and stay slashable.
     /// @return assets Moved, in CAI wei, rounded down.
+    /// @custom:caller Whoever holds the shares.
+    /// @custom:reverts AmountTooSmall, InsufficientShares, StakeBacksVouchers, ZeroAmount
     function undelegate(address operator, uint256 shares) external returns (uint256 assets);
 
     /// @notice Brings what the caller has in a bucket that has not matured back into the pool, at the bucket's value and the pool's price
     /// of now.
+    /// @param epoch Of the bucket.
+    /// @return shares Minted, rounded down.
+    /// @custom:caller Whoever has assets in the bucket.
+    /// @custom:reverts AlreadyMatured, AmountTooSmall, NothingToWithdraw, Tombstoned
     function cancelUndelegation(address operator, uint256 epoch) external returns (uint256 shares);
 
-    /// @notice Pays out what `owner` has in a matured bucket, to `owner`. Anybody may call. While disputes that opened before the bucket
+    /// @notice Pays out what `owner` has in a matured bucket, to `owner`. While disputes that opened before the bucket
     /// matured are open, the fractions that they could slash (their sum, at most `MAX_SLASH_EPOCH`) stay; the rest is paid, but then only
     /// `owner` may call.
+    /// @param epoch Of the bucket.
     /// @return assets Paid in CAI wei, rounded down.
+    /// @custom:caller Anybody; `owner` itself while anything is held back.
+    /// @custom:reverts HeldBack, NotMatured, NothingToWithdraw
     function withdraw(address operator, uint256 epoch, address owner) external returns (uint256 assets);
 
     // ---- earn
@@ -202,27 +230,38 @@ interface IStaking {
     /// tenth of one is left, over a new one of `rewardPeriod` seconds, together with what was left. Refused are less than a wei a second, and
     /// what would begin a new period that flows slower than the one that still runs. What the division leaves over is not promised to
     /// anybody. While nobody has weight the stream stands still.
+    /// @custom:caller Anybody.
+    /// @custom:reverts AmountTooSmall
     function fundRewards(uint256 amount) external;
 
-    /// @notice Adds to a pool what the stream owes it by now. Anybody may call; every verb on the pool does it as well.
+    /// @notice Adds to a pool what the stream owes it by now; every verb on the pool does it as well.
     /// @return assets CAI wei added.
+    /// @custom:caller Anybody.
     function accrue(address operator) external returns (uint256 assets);
 
-    /// @notice Sets the caller's cut (WAD, a multiple of 1e-9) of all that the stream pays into its pool. A cut takes effect at once; a rise
+    /// @notice Sets the caller's cut `commission` (WAD, a multiple of 1e-9) of all that the stream pays into its pool. A cut takes effect at once; a rise
     /// is announced, and takes effect by `applyCommission` once an epoch's length has passed. A further call replaces what was announced.
+    /// @custom:caller Anybody, of its own pool.
+    /// @custom:reverts InvalidCommission
     function setCommission(uint256 commission) external;
 
-    /// @notice Puts an announced rise into effect. Anybody may call.
+    /// @notice Puts an announced rise into effect.
+    /// @custom:caller Anybody.
+    /// @custom:reverts CommissionNotDue
     function applyCommission(address operator) external;
 
     // ---- hold back, slash, jail
 
-    /// @notice Holds back `fraction` (WAD, at most `MAX_SLASH`) of what is behind `operator`, for a dispute that opens now. Active slashers
-    /// only; refused while entry is paused. Ends by `release`, or by itself `HOLD_EPOCHS` epochs later.
+    /// @notice Holds back `fraction` (WAD, at most `MAX_SLASH`) of what is behind `operator`, for a dispute that opens now. Refused
+    /// while entry is paused. Ends by `release`, or by itself `HOLD_EPOCHS` epochs later.
     /// @return epoch Of now: what `release` and `slash` want to be told.
+    /// @custom:caller Active slashers.
+    /// @custom:reverts EntryPaused, FractionOutOfRange, Unauthorised
     function hold(address operator, uint256 fraction) external returns (uint256 epoch);
 
     /// @notice Ends a hold of `fraction` that the caller began in `epoch`, also one that has expired.
+    /// @custom:caller The slasher that holds, retired or not.
+    /// @custom:reverts NotHeld, ZeroAmount
     function release(address operator, uint256 fraction, uint256 epoch) external;
 
     /// @notice Takes `fraction` of the pool and of every bucket that had not matured in `epoch`, and ends the hold of `fraction` that the caller
@@ -233,6 +272,8 @@ interface IStaking {
     /// @param recipient Gets up to `reward`, the rest is burned.
     /// @param reward CAI wei wished for `recipient`; cut to half of what the operator's own shares lost, so that slashing oneself never pays.
     /// @return slashed CAI wei taken. @return paid CAI wei of it that `recipient` got.
+    /// @custom:caller The slasher that holds, retired or not; an active one without a hold.
+    /// @custom:reverts FractionOutOfRange, FutureEpoch, Unauthorised
     function slash(
         address operator,
         uint256 fraction,
@@ -242,34 +283,54 @@ interface IStaking {
         uint256 reward
     ) external returns (uint256 slashed, uint256 paid);
 
-    /// @notice Jails an operator for `term` seconds from now. Payments only.
+    /// @notice Jails an operator for `term` seconds from now.
+    /// @custom:caller Payments.
+    /// @custom:reverts Unauthorised
     function jail(address operator, uint256 term) external;
 
     /// @notice Moves up to `assets` CAI wei of the operator's own stake, never of its voters', into the bucket of the current epoch, for
-    /// `payee`: there it matures and stays slashable like any exit. Payments only.
+    /// `payee`: there it matures and stays slashable like any exit.
     /// @return paid CAI wei moved; less when the own stake is less. The shares taken are rounded up, against the operator.
+    /// @custom:caller Payments.
+    /// @custom:reverts Unauthorised
     function payFromOwn(address operator, uint256 assets, address payee) external returns (uint256 paid);
 
     /// @notice Ends the caller's jail once its term is over.
+    /// @custom:caller The operator.
+    /// @custom:reverts Jailed, NotJailed
     function unjail() external;
 
     // ---- govern
 
-    /// @notice Names a slasher, active after unbonding plus an epoch: whoever does not trust it can leave before. Owner only.
+    /// @notice Names a slasher, active after unbonding plus an epoch: whoever does not trust it can leave before.
+    /// @param slasher A contract that no slasher was before.
+    /// @custom:caller The owner, which is the timelock.
+    /// @custom:reverts OwnableUnauthorizedAccount, SlasherKnown, ZeroAddress
     function proposeSlasher(address slasher) external;
 
-    /// @notice Takes the right to open new disputes from a slasher, for ever. Those it holds stake for it may finish. Owner only.
+    /// @notice Takes the right to open new disputes from a slasher, for ever. Those it holds stake for it may finish.
+    /// @param slasher One that is active or proposed.
+    /// @custom:caller The owner, which is the timelock.
+    /// @custom:reverts OwnableUnauthorizedAccount, SlasherUnknown
     function retireSlasher(address slasher) external;
 
-    /// @notice Replaces the guardian; its expiry stays. Owner only.
+    /// @notice Replaces the guardian; its expiry stays.
+    /// @param guardian The new one; the zero address is nobody.
+    /// @custom:caller The owner, which is the timelock.
+    /// @custom:reverts OwnableUnauthorizedAccount
     function setGuardian(address guardian) external;
 
     /// @notice Stops entry (`delegate`, `register`, new disputes) until `until` (seconds), at most `MAX_PAUSE` from now; a past time opens it
-    /// again. Exits, payments and running disputes go on. Owner, or the guardian while it lasts.
+    /// again. Exits, payments and running disputes go on.
+    /// @custom:caller The owner, or the guardian while it lasts.
+    /// @custom:reverts InvalidParameter, Unauthorised
     function pauseEntry(uint256 until) external;
 
-    /// @notice Sets what role an operator has and whether it is active in it. Registry only.
+    /// @notice Sets what role an operator has and whether it is active in it.
+    /// @param active Whether it counts: not while it is retired.
     /// @return weight After the change.
+    /// @custom:caller The registry.
+    /// @custom:reverts EntryPaused, Unauthorised
     function setRole(address operator, Role role, bool active) external returns (uint256 weight);
 
     // ---- views
@@ -297,9 +358,11 @@ interface IStaking {
     function totalWeight(Role role) external view returns (uint256);
 
     /// @notice Weight at the start of `epoch`. Refused once the weight has changed in more than `WEIGHT_MEMORY` epochs since.
+    /// @custom:reverts ForgottenEpoch, FutureEpoch
     function weightAt(address operator, uint256 epoch) external view returns (uint256);
 
     /// @notice Sum of a role's weights at the start of `epoch`; remembered as long, of the changes of both roles together.
+    /// @custom:reverts ForgottenEpoch, FutureEpoch
     function totalWeightAt(Role role, uint256 epoch) external view returns (uint256);
 
     /// @notice Own stake must be strictly more than this, in CAI wei.
@@ -315,6 +378,9 @@ interface IStaking {
     function jailStatus(address operator) external view returns (bool jailed, uint256 jailedUntil);
 
     /// @notice The operator's cut now (WAD), and the announced rise with the time from which it can be applied; zeros when there is none.
+    /// @return commission WAD.
+    /// @return announced WAD.
+    /// @return from Seconds.
     function commissionOf(address operator) external view returns (uint256 commission, uint256 announced, uint256 from);
 
     /// @notice Fraction (WAD) of the bucket of `epoch` that open disputes hold back now; zero before it matured, when nothing can be
@@ -325,6 +391,8 @@ interface IStaking {
     function withdrawable(address operator, uint256 epoch, address owner) external view returns (uint256);
 
     /// @notice The reward stream: CAI wei a second, and until when.
+    /// @return rate CAI wei a second.
+    /// @return endsAt Seconds.
     function rewardStream() external view returns (uint256 rate, uint256 endsAt);
 
     /// @notice CAI wei that the stream owes a pool and that the next verb on it adds. All views of assets and shares include it already.

@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IRandomness} from "../interfaces/IRandomness.sol";
+import {IBlockHashRandomness, IRandomness} from "../interfaces/IRandomness.sol";
 
 /// @title BlockHashRandomness
 /// @notice The hash of the block after the one in which it was scheduled. For development chains only: whoever makes blocks can choose it.
-contract BlockHashRandomness is IRandomness {
-    /// @notice The block has no hash yet, or is more than 256 blocks ago.
-    error HashUnknown(uint256 id, uint256 current);
-
-    /// @notice A beacon's value was written down.
-    event Stored(uint256 indexed id, bytes32 value);
-
+contract BlockHashRandomness is IBlockHashRandomness {
     mapping(uint256 id => bytes32) internal _seeds;
 
     /// @inheritdoc IRandomness
@@ -19,7 +13,7 @@ contract BlockHashRandomness is IRandomness {
         return block.number + 1;
     }
 
-    /// @notice Keeps a beacon's value, which the chain forgets after 256 blocks. Anybody may call.
+    /// @inheritdoc IBlockHashRandomness
     function store(uint256 id) external {
         bytes32 value = seed(id);
         if (value == 0) revert HashUnknown(id, block.number);

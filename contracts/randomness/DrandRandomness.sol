@@ -2,24 +2,12 @@
 pragma solidity 0.8.37;
 
 import {BLS} from "@kevincharm/bls-bn254/BLS.sol";
-import {IRandomness} from "../interfaces/IRandomness.sol";
+import {IDrandRandomness, IRandomness} from "../interfaces/IRandomness.sol";
 
 /// @title DrandRandomness
 /// @notice Beacons of a drand network of the scheme bls-bn254-unchained-on-g1 (`evmnet`), verified here and submitted by anybody: a round's
 /// signature is one point, so nobody can choose it, and nobody can hold back what drand publishes.
-contract DrandRandomness is IRandomness {
-    /// @notice A constructor argument outside its bounds.
-    error InvalidParameter(string name, uint256 value);
-    /// @notice Not a point of the curve's group that keys are of.
-    error InvalidPublicKey();
-    /// @notice Not the network's signature of this round.
-    error InvalidSignature(uint256 round);
-    /// @notice The round is here already.
-    error RoundKnown(uint256 round);
-
-    /// @notice A beacon arrived.
-    event Submitted(uint256 indexed round, address indexed caller, bytes32 value);
-
+contract DrandRandomness is IDrandRandomness {
     /// @notice Longest period and delay. Seconds.
     uint256 public constant MAX_SECONDS = 1 days;
     bytes internal constant TAG = "BLS_SIG_BN254G1_XMD:KECCAK-256_SVDW_RO_NUL_";
@@ -64,8 +52,7 @@ contract DrandRandomness is IRandomness {
         return (from - genesis + period - 1) / period + 1;
     }
 
-    /// @notice Brings the signature of a round. Anybody may call.
-    /// @param signature Point of G1: x, y.
+    /// @inheritdoc IDrandRandomness
     function submit(uint64 round, uint256[2] calldata signature) external {
         if (_seeds[round] != 0) revert RoundKnown(round);
         uint256[2] memory message = BLS.hashToPoint(TAG, abi.encodePacked(keccak256(abi.encodePacked(round))));
