@@ -7,7 +7,7 @@ use axum::{
         FromRequest, Request,
         rejection::{BytesRejection, JsonRejection},
     },
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use cuckoo_protocol::link::{ErrorBody, ErrorDetail};
@@ -46,6 +46,18 @@ impl ApiError {
     /// 404 for a path's id.
     pub fn not_found(what: &str, id: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {what} {id}"))
+    }
+
+    /// 404 for a path that leads nowhere.
+    pub async fn unknown_path(uri: Uri) -> Self {
+        let message = format!("there is nothing at {}; GET /openapi.json describes what there is", uri.path());
+        Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
+    /// 405 for a path that is called in another way.
+    pub async fn wrong_method(method: Method, uri: Uri) -> Self {
+        let message = format!("{} does not take {method}; the Allow header says what it takes", uri.path());
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
     }
 
     fn internal(error: &dyn std::fmt::Display) -> Self {

@@ -7,6 +7,7 @@ use crate::{
     challenge,
     config::{AuditBy, Config},
     coordinator::Coordinator,
+    error::ApiError,
     funding, link,
     session::SESSION_SECONDS,
     store::Store,
@@ -111,6 +112,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<()> {
         .merge(link::router())
         .with_state(coordinator)
         .merge(packages)
+        .fallback(ApiError::unknown_path)
+        .method_not_allowed_fallback(ApiError::wrong_method)
         // Apps and the staking page run in browsers on other origins; keys are sent in a header, never as cookies.
         .layer(CorsLayer::permissive())
         .layer(TraceLayer::new_for_http());

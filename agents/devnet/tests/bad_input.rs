@@ -67,6 +67,8 @@ async fn bad_input_gets_a_clear_error_and_loses_nothing() -> Result<()> {
         let refusal = refused(&network.app, method, path, None).await?;
         ensure!(refusal.status.as_u16() == 404, "{path}: {refusal}");
     }
+    refused(&network.app, Method::GET, "/v1/pictures", None).await?.is(404, "not_found")?;
+    refused(&network.app, Method::DELETE, "/v1/models", None).await?.is(405, "method_not_allowed")?;
     let stranger = App::new(network.coordinator_url(), "ck_wrong".to_owned())?;
     let refusal = Refusal::expect("a wrong key", stranger.generate(&prompt(&model, "a red apple")).await)?;
     refusal.is(401, "invalid_api_key")?;

@@ -35,11 +35,13 @@ fn deviation(rewrite: Rewrite) -> f64 {
 #[test]
 fn company_changes_no_more_than_rounding() {
     let folder = TempDir::new().unwrap();
-    fakes::rewrite(&tiny_package(), Rewrite::Batched, folder.path()).unwrap();
+    fakes::rewrite(&tiny_package(), Rewrite::Batched(2), folder.path()).unwrap();
     let unet = fs::read(folder.path().join("unet/model.onnx")).unwrap();
     assert!(unet.windows(12).any(|name| name == b"sample/batch"), "the network has company");
-    let batched = deviation(Rewrite::Batched);
-    assert!(batched < 1e-5, "{batched}");
+    for others in [2, 7] {
+        let batched = deviation(Rewrite::Batched(others));
+        assert!(batched < 1e-5, "{others}: {batched}");
+    }
 }
 
 #[test]

@@ -50,10 +50,6 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
     }
     let packages = open_packages(&settings).await?;
     let slots = Slots::start(settings.slots, settings.batch, &packages, &settings.device).await?;
-    for package in &packages {
-        info!(model = package.manifest().name, id = %package.model_id(), device = %settings.device, slashable = package.manifest().slashable(), "ready to work");
-    }
-
     let started = async {
         let chain = Chain::connect(settings.rpc_urls.clone(), deployment, closing.clone()).await?;
         let view = view::follow(&chain, closing.clone()).await?;
@@ -64,6 +60,9 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<()> {
         started = started => started?,
         () = stop.cancelled() => return Ok(()),
     };
+    for package in &packages {
+        info!(model = package.manifest().name, id = %package.model_id(), device = %settings.device, slashable = package.manifest().slashable(), "ready to work");
+    }
 
     let ending = stop.child_token();
     let clock = chain.clone();

@@ -69,7 +69,8 @@ pub fn honest() -> Vec<Kind> {
         kind("graph as exported", Way::Plain(Optimisation::None)),
         kind("graph optimised a little", Way::Plain(Optimisation::Basic)),
         kind("graph optimised more", Way::Plain(Optimisation::Extended)),
-        kind("in a batch with two others", Way::Batched),
+        kind("in a batch with two others", Way::Batched(2)),
+        kind("in a batch with seven others", Way::Batched(7)),
         kind("CUDA", Way::Cuda),
     ]
 }

@@ -20,8 +20,8 @@ pub enum Way {
     Threads(usize),
     /// With less optimised networks: other kernels, in another order.
     Plain(Optimisation),
-    /// In one batch with two other requests.
-    Batched,
+    /// In one batch with so many other requests.
+    Batched(usize),
     /// On an NVIDIA GPU.
     Cuda,
 }
@@ -62,9 +62,9 @@ impl Worker {
             Work::Cheat(cheat) => Hand::Cheat(Box::new(Forger::new(package, cheat)?)),
             Work::Honest(Way::Threads(threads)) => honest(Device::Cpu { threads })?,
             Work::Honest(Way::Plain(optimisation)) => honest(Device::Plain { optimisation })?,
-            Work::Honest(Way::Batched) => {
+            Work::Honest(Way::Batched(others)) => {
                 let folder = TempDir::new().context("no folder for a batched model")?;
-                let batched = fakes::rewrite(package, Rewrite::Batched, folder.path())?;
+                let batched = fakes::rewrite(package, Rewrite::Batched(others), folder.path())?;
                 let model = Box::new(Model::load(&batched, &Device::Cpu { threads: 1 })?);
                 Hand::Honest { model, _folder: Some(folder) }
             }

@@ -46,7 +46,7 @@ pub(super) fn workers(package: &Package, other: Option<Package>) -> Vec<Worker> 
         worker("graph as exported", true, plain(Optimisation::None)),
         worker("graph optimised a little", true, plain(Optimisation::Basic)),
         worker("graph optimised more", true, plain(Optimisation::Extended)),
-        worker("in a batch with two others", true, rewritten(Rewrite::Batched)),
+        worker("in a batch with two others", true, rewritten(Rewrite::Batched(2))),
         worker("CUDA", true, on(Device::Cuda { id: 0, memory_limit: None, feeding: Feeding::Bound })),
         worker("half-precision products", half_is_honest, rewritten(Rewrite::Half)),
         worker("weight-only int8", false, rewritten(Rewrite::WeightOnlyInt8)),

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// How a network is altered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rewrite {
-    /// Honest: in one batch with two other requests.
-    Batched,
+    /// Honest: in one batch with so many other requests.
+    Batched(usize),
     /// Products of 11-bit significands, summed up in fp32: what fp16 and TF32 tensor cores compute.
     Half,
     /// Weights in 255 levels a channel, computed with in fp32.
@@ -45,7 +45,7 @@ impl Rewrite {
     /// Alters a network; what lies in other files comes back as patches to them.
     pub(super) fn apply(self, onnx: &mut Onnx, fetch: Fetch<'_>) -> Result<Vec<Patch>, FakeError> {
         match self {
-            Self::Batched => batch(onnx).map(|()| Vec::new()),
+            Self::Batched(others) => batch(onnx, others).map(|()| Vec::new()),
             Self::Half => {
                 let patches =
                     alter_weights(onnx, fetch, |_, values, _| values.iter_mut().for_each(|v| *v = halved(*v)))?;
@@ -204,8 +204,8 @@ fn through(onnx: &mut Onnx, at: &[usize], insert: impl Fn(&str) -> (Vec<Node>, S
     Ok(())
 }
 
-/// Puts two other requests after each input's own, and drops what becomes of them.
-fn batch(onnx: &mut Onnx) -> Result<(), FakeError> {
+/// Puts other requests after each input's own, and drops what becomes of them.
+fn batch(onnx: &mut Onnx, others: usize) -> Result<(), FakeError> {
     let fixed = || FakeError::Inapplicable("the network takes no batches".into());
     let axis = onnx.inputs.first().and_then(|input| input.batch.clone()).ok_or_else(fixed)?;
     let batched = |port: &Port| port.batch.as_ref() == Some(&axis);
@@ -226,7 +226,8 @@ fn batch(onnx: &mut Onnx) -> Result<(), FakeError> {
         // Other numbers, but such as the network is made for; token ids have no negative.
         let operator = if port.element == F32 { "Neg" } else { "Identity" };
         nodes.push(Node::new(operator, &[name], &[&other]));
-        nodes.push(Node::new("Concat", &[name, &other, &other], &[&format!("{name}/batch")]).with("axis", 0));
+        let all: Vec<&str> = [name].into_iter().chain(std::iter::repeat_n(other.as_str(), others)).collect();
+        nodes.push(Node::new("Concat", &all, &[&format!("{name}/batch")]).with("axis", 0));
     }
     let own = &inputs[0].name;
     nodes.push(Node::new("Shape", &[own], &["batch/sizes"]));
