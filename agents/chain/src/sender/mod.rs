@@ -48,7 +48,8 @@ struct State {
 }
 
 impl Sender {
-    /// Opens the journal and finishes, in the background, what a former process left in flight.
+    /// Opens the journal and finishes, in the background, what a former process left in flight. Warns of an account without native
+    /// coin, which would be noticed only when a window for a transaction runs out.
     ///
     /// # Errors
     /// [`SendError`] if the journal is of another key or chain, malformed, or in use by another process.
@@ -57,14 +58,16 @@ impl Sender {
         let left = journal.in_flight().is_some();
         let state = Mutex::new(State { journal, least_nonce: 0 });
         let sender = Self(Arc::new(Inner { chain: chain.clone(), signer, state }));
-        if left {
-            let inner = sender.0.clone();
-            tokio::spawn(async move {
+        let inner = sender.0.clone();
+        tokio::spawn(async move {
+            if left {
                 if let Err(e) = inner.finish_former(&mut *inner.state.lock().await).await {
                     warn!("a former transaction is still in flight: {e}");
                 }
-            });
-        }
+            } else if inner.is_unfunded().await {
+                warn!(account = %inner.signer.address(), "no native coin: send it some, or it can make no transaction");
+            }
+        });
         Ok(sender)
     }
 
@@ -104,6 +107,11 @@ enum Fate {
 }
 
 impl Inner {
+    async fn is_unfunded(&self) -> bool {
+        let balance = self.chain.provider().get_balance(self.signer.address()).await;
+        balance.is_ok_and(|balance| balance.is_zero())
+    }
+
     /// Sees to it that nothing is in flight.
     async fn finish_former(&self, state: &mut State) -> Result<(), SendError> {
         let Some(former) = state.journal.in_flight().cloned() else { return Ok(()) };
