@@ -303,6 +303,21 @@ mod tests {
 
     #[test]
     #[allow(clippy::result_large_err, reason = "figment's own error type")]
+    fn the_manuals_example_is_a_config() {
+        let manual = include_str!("../../../docs/operators.md");
+        let example = manual.split("```").find(|block| block.starts_with("toml\n# miner.toml")).unwrap();
+        Jail::expect_with(|jail| {
+            jail.clear_env();
+            jail.create_file("miner.toml", example.trim_start_matches("toml"))?;
+            let settings = load(&["--config", "miner.toml"]).unwrap();
+            assert_eq!(settings.least_price, parse_cai("0.5").unwrap());
+            assert!(settings.deployment().is_err_and(|e| format!("{e:#}").contains("deployments/1210.json")));
+            Ok(())
+        });
+    }
+
+    #[test]
+    #[allow(clippy::result_large_err, reason = "figment's own error type")]
     fn flags_win_over_the_environment_and_that_over_the_file() {
         Jail::expect_with(|jail| {
             jail.clear_env();
