@@ -125,7 +125,7 @@ def manifest(config: ModelConfig, package: Path) -> dict[str, object]:
             "max_guidance": "20",
         },
         "state": [{"name": "latents", "shape": [config.latent_channels, latent, latent]}],
-        # As `miner-agent model calibrate` found for both models (docs/calibration.md).
+        # A guess until `miner-agent model calibrate --write` has measured these weights (docs/calibration.md).
         "tolerance": {"step": "0.0002", "floor": "0.02", "pixel": 2},
         "pricing": "megapixel-steps",
     }

@@ -85,6 +85,14 @@ impl Deviation {
             Self::Finish { pixel } => u32::from(pixel) <= tolerance.pixel,
         }
     }
+
+    /// What τ is held against, the larger one of both norms; None for what must be exact or has a bound of its own.
+    pub(crate) fn off(&self) -> Option<f64> {
+        match *self {
+            Self::Step { max, relative } | Self::Vectors { max, relative } => Some(max.max(relative)),
+            Self::Init { .. } | Self::Finish { .. } => None,
+        }
+    }
 }
 
 /// How far a claim is off before it is held against anything.

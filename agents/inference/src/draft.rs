@@ -87,7 +87,7 @@ impl Draft {
                 input_picture: false,
             }),
             state: Vec::new(),
-            tolerance: Tolerance { step: decimal("0.0001")?, floor: decimal("0.001")?, pixel: 2 },
+            tolerance: Tolerance { step: decimal("0.0001")?, floor: decimal("0.001")?, pixel: 2, calibrated: None },
             pricing: "megapixel-steps".to_owned(),
         };
         let stock = program::stock(&Package::unwritten(dir.clone(), manifest.clone()), &self)?;
@@ -103,7 +103,7 @@ impl Draft {
             ));
         }
         notes.push(
-            "its tolerance is a guess on the strict side: run `miner-agent model calibrate` before stake is at risk"
+            "its tolerance is a guess on the strict side, so nobody is slashed for it: `miner-agent model calibrate --write` measures"
                 .into(),
         );
         Ok(Drafted { package: Package::unwritten(dir, manifest), notes })

@@ -27,6 +27,7 @@ mod session;
 mod state;
 mod successors;
 mod tokenizer;
+mod verdict;
 
 pub use crate::image::Image;
 pub use audit::{Deviation, Transition};
@@ -42,3 +43,4 @@ pub use runtime::{Device, Optimisation};
 pub use state::State;
 pub use successors::{Successors, compare};
 pub use tokenizer::Tokenizer;
+pub use verdict::{SEAM, judge};

@@ -5,9 +5,9 @@ mod common;
 use common::{Copy, repository, start_runtime};
 use cuckoo_inference::{
     Package,
-    calibration::{Calibration, FAKE_MARGIN, HONEST_MARGIN, Inseparable, Row, calibrate},
+    calibration::{Calibration, Inseparable, Row, calibrate},
 };
-use cuckoo_protocol::manifest::Manifest;
+use cuckoo_protocol::manifest::{FAKE_MARGIN, HONEST_MARGIN, Manifest};
 use serde_json::json;
 use std::fs;
 

@@ -1,35 +1,20 @@
 //! `miner-agent model add`, run as operators run it, on folders as Python's exporter writes them.
 
+mod folder;
+
 use cuckoo_inference::{MANIFEST, Package};
+use folder::{copy_of, repository};
 use serde_json::Value;
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output},
 };
 use tempfile::TempDir;
 
-fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
-}
-
 /// A copy of an exported folder.
 fn export(name: &str) -> TempDir {
-    let dir = TempDir::new().unwrap();
-    copy(&repository("agents/inference/testdata/stock").join(name), dir.path());
-    dir
-}
-
-fn copy(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).unwrap() {
-        let (entry, target) = (entry.as_ref().unwrap().path(), to.join(entry.as_ref().unwrap().file_name()));
-        if entry.is_dir() {
-            fs::create_dir(&target).unwrap();
-            copy(&entry, &target);
-        } else {
-            fs::copy(entry, target).unwrap();
-        }
-    }
+    copy_of(&format!("agents/inference/testdata/stock/{name}"))
 }
 
 fn add(dir: &Path, flags: &[&str]) -> Output {

@@ -1,6 +1,6 @@
 //! Running a whole trace again, and naming its worst transition.
 
-use cuckoo_inference::{Deviation, InferenceError, Model, Output, State, Transition};
+use cuckoo_inference::{Deviation, InferenceError, Model, Output, State, Transition, judge};
 use cuckoo_protocol::{
     body::Body,
     manifest::{Manifest, Tolerance},
@@ -88,44 +88,6 @@ pub(super) fn found(
     Some(Finding { transition, tile, reason: describe(transition, worst, &manifest.tolerance) })
 }
 
-/// How many times its tolerance a single step of half precision is off that no rounding explains.
-const SEAM: f64 = 10.0;
-
-/// The worst transition, if it is more off than an honest machine can be.
-fn judge(manifest: &Manifest, deviations: &[Deviation]) -> Option<(u32, Deviation)> {
-    let tolerance = &manifest.tolerance;
-    let excess = |deviation: &Deviation| excess(deviation, tolerance);
-    let numbered = (0u32..).zip(deviations.iter().copied());
-    let worst = numbered.clone().max_by(|(_, a), (_, b)| excess(a).total_cmp(&excess(b)))?;
-    if manifest.precision == "fp16" {
-        let (mut steps, ends): (Vec<_>, Vec<_>) = numbered.partition(|(_, d)| matches!(d, Deviation::Step { .. }));
-        steps.sort_by(|(_, a), (_, b)| excess(a).total_cmp(&excess(b)));
-        let beyond = |found: Option<&(u32, Deviation)>, times: f64| {
-            found.copied().filter(|(_, deviation)| excess(deviation) > times)
-        };
-        // Where it begins and ends is as exact as for any other. A single step does not tell half precision from what is cheaper, their
-        // median does; but a state from elsewhere is plain in one.
-        let end = ends.iter().max_by(|(_, a), (_, b)| excess(a).total_cmp(&excess(b)));
-        let seam = beyond(steps.last(), SEAM);
-        let cheap = beyond(steps.get(steps.len() / 2), 1.0).and(steps.last().copied());
-        return beyond(end, 1.0).or(seam).or(cheap);
-    }
-    deviations.iter().any(|deviation| !deviation.within(tolerance)).then_some(worst)
-}
-
-/// By how much a deviation exceeds its tolerance: above 1 it does.
-fn excess(deviation: &Deviation, tolerance: &Tolerance) -> f64 {
-    match *deviation {
-        Deviation::Init { exact: true } => 0.0,
-        Deviation::Init { exact: false } => f64::INFINITY,
-        Deviation::Step { max, relative } | Deviation::Vectors { max, relative } => {
-            max.max(relative) / tolerance.step.to_f64()
-        }
-        // A bound of zero is exceeded by the first difference.
-        Deviation::Finish { pixel } => f64::from(pixel) / f64::from(tolerance.pixel).max(0.5),
-    }
-}
-
 /// What is wrong, beside what is allowed for honest machines that differ.
 fn describe(transition: u32, deviation: Deviation, tolerance: &Tolerance) -> String {
     let step = tolerance.step.to_f64();
@@ -161,48 +123,13 @@ pub fn tiles(output: &Output) -> Vec<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn manifest(precision: &str) -> Manifest {
-        let mut manifest = Manifest::parse(include_bytes!("../../../../models/cuckoo-tiny/cuckoo.json")).unwrap();
-        manifest.precision = precision.to_owned();
-        manifest
-    }
-
-    fn deviations(steps: &[f64]) -> Vec<Deviation> {
-        let tau = manifest("fp32-strict").tolerance.step.to_f64();
-        let step = |times: &f64| Deviation::Step { max: times * tau, relative: 0.0 };
-        let mut all = vec![Deviation::Init { exact: true }];
-        all.extend(steps.iter().map(step));
-        all.push(Deviation::Finish { pixel: 0 });
-        all
-    }
-
     #[test]
-    fn the_worst_transition_is_named() {
-        let strict = manifest("fp32-strict");
-        assert_eq!(judge(&strict, &deviations(&[0.9, 0.1])), None);
-        let (transition, worst) = judge(&strict, &deviations(&[1.1, 7.0, 2.0])).unwrap();
-        let tau = strict.tolerance.step.to_f64();
-        let said = format!("step 2 is off by {:.2e}, allowed is {tau:.1e}", 7.0 * tau);
-        assert_eq!((transition, describe(transition, worst, &strict.tolerance)), (2, said));
-        let mut wrong_start = deviations(&[1e9]);
-        wrong_start[0] = Deviation::Init { exact: false };
-        assert_eq!(judge(&strict, &wrong_start).unwrap().0, 0);
-        let mut wrong_end = deviations(&[0.5]);
-        wrong_end[2] = Deviation::Finish { pixel: 255 };
-        assert_eq!(judge(&strict, &wrong_end).unwrap().0, 2);
-    }
-
-    #[test]
-    fn half_precision_is_judged_by_its_median() {
-        let half = manifest("fp16");
-        assert_eq!(judge(&half, &deviations(&[0.5, 9.0, 0.5])), None);
-        assert_eq!(judge(&half, &deviations(&[0.5, 9.0, 1.5])).unwrap().0, 2);
-        assert_eq!(judge(&half, &deviations(&[0.5, 11.0, 0.5])).unwrap().0, 2, "a state from elsewhere");
-        let mut wrong_start = deviations(&[0.5, 9.0, 0.5]);
-        wrong_start[0] = Deviation::Init { exact: false };
-        assert_eq!(judge(&half, &wrong_start).unwrap().0, 0);
-        let mut wrong_end = deviations(&[0.5, 9.0, 0.5]);
-        wrong_end[4] = Deviation::Finish { pixel: 255 };
-        assert_eq!(judge(&half, &wrong_end).unwrap().0, 4);
+    fn what_is_wrong_is_said_beside_what_is_allowed() {
+        let manifest = Manifest::parse(include_bytes!("../../../../models/cuckoo-tiny/cuckoo.json")).unwrap();
+        let tau = manifest.tolerance.step.to_f64();
+        let deviations = [Deviation::Init { exact: true }, Deviation::Step { max: 7.0 * tau, relative: 0.0 }];
+        let (transition, worst) = judge(&manifest, &deviations).unwrap();
+        let said = format!("step 1 is off by {:.2e}, allowed is {tau:.1e}", 7.0 * tau);
+        assert_eq!((transition, describe(transition, worst, &manifest.tolerance)), (1, said));
     }
 }

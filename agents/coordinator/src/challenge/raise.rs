@@ -42,7 +42,7 @@ pub(super) async fn raise(coordinator: &Coordinator, court: &Court, mut challeng
     if phase(&coordinator.chain, id).await?.is_none() {
         let offered = coordinator.catalogue.get(request.model_id);
         let impossible = if offered.is_some_and(|offered| !offered.manifest.slashable()) {
-            Some("results of this precision are not disputed")
+            Some("nobody is slashed for this model: its precision is not for it, or its tolerance was not calibrated")
         } else if request.flags & NON_DISPUTABLE != 0 {
             Some("the app keeps its request off the chain")
         } else if is_over_for_good {

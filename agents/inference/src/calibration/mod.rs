@@ -5,7 +5,7 @@ mod choose;
 mod row;
 mod worker;
 
-pub use choose::{FAKE_MARGIN, HONEST_MARGIN, Inseparable, LEAST_SPREAD, PIXEL_MARGIN};
+pub use choose::{Inseparable, LEAST_SPREAD, PIXEL_MARGIN};
 pub use row::Row;
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     fakes::FakeError,
     model::{Generation, Model},
     package::Package,
+    verdict::Rule,
 };
 use asks::{Ask, asks};
 use choose::choose;
@@ -50,9 +51,20 @@ pub fn calibrate(
         let mut report = |done| progress(&worker.name, at * asks.len() + done, workers.len() * asks.len());
         measured.push(try_out(worker, package, &mut reference, &asks, &mut report)?);
     }
-    let tolerance = choose(|floor| spread(&measured, floor), &moved(&measured));
-    let rows = measured.iter().map(|measured| measured.row(tolerance.as_ref().ok())).collect();
+    let rule = Rule::of(package.manifest());
+    let count = asks.len().try_into().unwrap_or(u32::MAX);
+    let tolerance = unmeasured(&workers, &measured)
+        .map_or_else(|| choose(|floor| spread(&measured, rule, floor), &moved(&measured), count), Err);
+    let rows = measured.iter().map(|measured| measured.row(rule, tolerance.as_ref().ok())).collect();
     Ok(Calibration { rows, tolerance })
+}
+
+/// A fake that some miner can make of any model, but that could not be made here.
+fn unmeasured(workers: &[Worker], measured: &[Measured]) -> Option<Inseparable> {
+    let mut fakes = workers.iter().zip(measured).filter(|(worker, _)| worker.computes_otherwise());
+    let (worker, measured) = fakes.find(|(_, measured)| measured.traces.is_empty())?;
+    let why = measured.note.clone().unwrap_or_default();
+    Some(Inseparable::Unmeasured { fake: worker.name.clone(), why })
 }
 
 /// Has `worker` answer all requests and measures each transition.

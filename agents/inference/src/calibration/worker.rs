@@ -72,6 +72,11 @@ pub(super) enum Ready {
 }
 
 impl Worker {
+    /// Whether it is a fake that depends on no request: cheaper arithmetic, other weights.
+    pub(super) fn computes_otherwise(&self) -> bool {
+        !self.honest && !matches!(self.how, How::Trick(_))
+    }
+
     /// Loads what it works with.
     ///
     /// # Errors

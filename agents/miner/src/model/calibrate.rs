@@ -4,9 +4,10 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use cuckoo_inference::{
     Package,
-    calibration::{Calibration, FAKE_MARGIN, HONEST_MARGIN, Row, calibrate},
+    calibration::{Calibration, Inseparable, Row, calibrate},
     runtime,
 };
+use cuckoo_protocol::manifest::{FAKE_MARGIN, HONEST_MARGIN, Manifest, Tolerance};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::{fmt::Write as _, path::PathBuf, process::ExitCode};
@@ -20,7 +21,8 @@ pub struct Calibrate {
     /// Folder of the package
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// Write the tolerance into the package's cuckoo.json, which gives it another modelId
+    /// Write what was found into the package's cuckoo.json, which gives it another modelId: the tolerance and what it lies between, without
+    /// which nobody is slashed; or, if there is none, no longer what was once found
     #[arg(long)]
     write: bool,
     /// Package of another checkpoint of the same model that a cheat might use; without, the model's own weights are altered by 1%
@@ -63,33 +65,23 @@ impl Calibrate {
 
     fn conclude(&self, package: &Package, calibration: &Calibration) -> Result<ExitCode> {
         let mut manifest = package.manifest().clone();
-        let mut written = None;
         let code = match &calibration.tolerance {
             Ok(tolerance) => {
-                let (step, floor, pixel) = (&tolerance.step, &tolerance.floor, tolerance.pixel);
-                eprintln!("tolerance: step {step}, floor {floor}, pixel {pixel}");
-                let was = &manifest.tolerance;
-                eprintln!("the manifest has: step {}, floor {}, pixel {}", was.step, was.floor, was.pixel);
-                if !manifest.slashable() {
-                    eprintln!("{} results are audited, and nobody is slashed for them", manifest.precision);
-                }
-                manifest.tolerance = tolerance.clone();
-                if self.write {
-                    package.write_manifest(&manifest)?;
-                    eprintln!("written: the modelId was {} and is {}", package.model_id(), manifest.model_id());
-                    written = Some(manifest.model_id());
-                }
+                found(&mut manifest, tolerance);
                 ExitCode::SUCCESS
             }
             Err(why) => {
-                eprintln!(
-                    "not slashable: {why}. Do not have this model listed as slashable; nothing is written. Another way of exporting \
-                     it, or of sampling, may tell them apart"
-                );
+                refused(&mut manifest, why);
                 ExitCode::from(INSEPARABLE)
             }
         };
-        let slashable = calibration.tolerance.is_ok() && manifest.slashable();
+        let mut written = None;
+        // Without a tolerance there is nothing to say but that an older one is not what it was taken for.
+        if self.write && (calibration.tolerance.is_ok() || manifest != *package.manifest()) {
+            package.write_manifest(&manifest)?;
+            eprintln!("written: the modelId was {} and is {}", package.model_id(), manifest.model_id());
+            written = Some(manifest.model_id());
+        }
         let result = json!({
             "model_id": package.model_id(),
             "name": manifest.name,
@@ -99,12 +91,38 @@ impl Calibrate {
             "fake_margin": FAKE_MARGIN,
             "rows": calibration.rows,
             "tolerance": calibration.tolerance.as_ref().ok(),
-            "slashable": slashable,
+            "slashable": manifest.slashable(),
             "why_not": calibration.tolerance.as_ref().err().map(ToString::to_string),
             "written_model_id": written,
         });
         println!("{result}");
         Ok(code)
+    }
+}
+
+/// Takes the tolerance over.
+fn found(manifest: &mut Manifest, tolerance: &Tolerance) {
+    let (step, floor, pixel) = (&tolerance.step, &tolerance.floor, tolerance.pixel);
+    eprintln!("tolerance: step {step}, floor {floor}, pixel {pixel}");
+    let was = &manifest.tolerance;
+    let by = if was.calibrated.is_some() { "calibrated" } else { "never calibrated" };
+    eprintln!("the manifest has: step {}, floor {}, pixel {}, {by}", was.step, was.floor, was.pixel);
+    manifest.tolerance = tolerance.clone();
+    if !manifest.slashable() {
+        eprintln!("{} results are audited, and nobody is slashed for them", manifest.precision);
+    }
+}
+
+/// Takes back what the manifest says of an earlier calibration.
+fn refused(manifest: &mut Manifest, why: &Inseparable) {
+    eprintln!(
+        "not slashable: {why}. Do not have this model listed as slashable; no tolerance is written. Another way of exporting it, or of \
+         sampling, may tell them apart"
+    );
+    if manifest.tolerance.calibrated.take().is_some() {
+        eprintln!(
+            "the manifest says that it was calibrated: --write takes that out, and nobody is slashed for it any more"
+        );
     }
 }
 

@@ -30,6 +30,7 @@ impl Check {
                 "name": manifest.name,
                 "program": manifest.program,
                 "precision": manifest.precision,
+                "slashable": manifest.slashable(),
                 "files": manifest.files.len(),
                 "bytes": bytes,
             })

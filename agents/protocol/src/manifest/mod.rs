@@ -3,11 +3,13 @@
 mod limits;
 #[cfg(test)]
 mod tests;
+mod tolerance;
 
 pub use limits::{
     BodyError, Defaults, EmbeddingDefaults, EmbeddingLimits, ImageDefaults, ImageLimits, Limits, MAX_INPUT_PIXELS,
     StyleDefaults, StyleLimits,
 };
+pub use tolerance::{Calibrated, FAKE_MARGIN, HONEST_MARGIN, Tolerance};
 
 use crate::body::{Body, Decimal, EmbeddingBody, ImageBody, Kind, StyleBody, canonical_json};
 use alloy::primitives::{B256, U256, keccak256};
@@ -69,18 +71,6 @@ pub struct TensorEntry {
     pub shape: Vec<u32>,
 }
 
-/// How far two honest machines may differ.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tolerance {
-    /// τ: largest relative and max-norm error of a step.
-    pub step: Decimal,
-    /// Least denominator of the relative error.
-    pub floor: Decimal,
-    /// Largest difference of a picture's byte. Outputs that are no pictures are held against `step` and `floor`.
-    pub pixel: u32,
-}
-
 /// Why a manifest was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
@@ -123,10 +113,11 @@ impl Manifest {
         keccak256(canonical_json(self))
     }
 
-    /// Whether a false result can cost its miner stake. Only full precision is told from every cheaper one, whatever the
-    /// machine; results of the other profiles are audited, and payment is withheld on a miss.
+    /// Whether a false result can cost its miner stake: only of full precision, which is told from every cheaper one, whatever the
+    /// machine, and only where τ lies between what was measured of honest work and of fakes. Results of other models are audited, and
+    /// payment is withheld on a miss.
     pub fn slashable(&self) -> bool {
-        self.precision == "fp32-strict"
+        self.precision == "fp32-strict" && self.tolerance.separates()
     }
 
     /// What the model makes.

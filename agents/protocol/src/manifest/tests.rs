@@ -21,8 +21,8 @@ fn parse(manifest: &Value) -> Result<Manifest, ManifestError> {
 #[test]
 fn the_repositorys_models_keep_their_ids() {
     let id = |json: &str| Manifest::parse(json.as_bytes()).unwrap().model_id().to_string();
-    assert_eq!(id(TINY), "0xe1d327815176ca98343d85b6e0ca045d610d194d5cf9dfd28f7d5eff4ff7c535");
-    assert_eq!(id(ICONS), "0x34b56f61448cc3ebd703365f651db8a38282435c2b71a8c00d0eaba4a015ce0e");
+    assert_eq!(id(TINY), "0xc1e9dfd4b554dec6d5edb8cd2dc835c69d2c0b4933b2a76832da06f3542b71b1");
+    assert_eq!(id(ICONS), "0x3498d340ab28e0d6e60e8fe4d23f8252bc49bb949e835c6a2d06ab0cf6a0afab");
 }
 
 #[test]
@@ -96,4 +96,39 @@ fn a_part_of_a_wei_is_a_wei() {
     let manifest = parse(&embedding()).unwrap();
     // 17 bytes, the overhead included, at 100,000 wei a megabyte.
     assert_eq!(manifest.price(&manifest.default_body("a".to_owned()), U256::from(100_000)), U256::from(2));
+}
+
+#[test]
+fn stake_is_at_risk_only_where_a_calibration_says_so() {
+    let slashable = |alter: &dyn Fn(&mut Value)| {
+        let mut manifest: Value = serde_json::from_str(TINY).unwrap();
+        manifest["tolerance"] = json!({ "step": "0.00015", "floor": "0.02", "pixel": 2 });
+        manifest["tolerance"]["calibrated"] = json!({ "requests": 8, "honest": "0.000015", "fake": "0.00045" });
+        alter(&mut manifest);
+        parse(&manifest).map(|manifest| manifest.slashable())
+    };
+    // Both margins are kept to the last digit.
+    assert!(slashable(&|_| {}).unwrap());
+    type Alter = fn(&mut Value);
+    let not: [Alter; 7] = [
+        |m| drop(m["tolerance"].as_object_mut().unwrap().remove("calibrated")),
+        |m| m["precision"] = json!("fp16"),
+        |m| m["precision"] = json!("int8"),
+        |m| m["tolerance"]["step"] = json!("0.000151"),
+        |m| m["tolerance"]["step"] = json!("0.000149"),
+        |m| m["tolerance"]["calibrated"]["fake"] = json!("0.000449"),
+        |m| m["tolerance"]["calibrated"]["requests"] = json!(0),
+    ];
+    for (index, alter) in not.iter().enumerate() {
+        assert!(!slashable(alter).unwrap(), "{index}");
+    }
+    // A promise is no measurement.
+    assert!(slashable(&|m| m["tolerance"]["calibrated"] = json!(true)).is_err());
+    assert!(slashable(&|m| m["tolerance"]["slashable"] = json!(true)).is_err());
+    // What a model without one hashes to does not change.
+    let guess = parse(&embedding()).map(|mut manifest| {
+        manifest.tolerance.calibrated = None;
+        serde_json::to_string(&manifest).unwrap()
+    });
+    assert!(!guess.unwrap().contains("calibrated"));
 }
