@@ -52,6 +52,28 @@ fn fakes_are_told_from_honest_work() {
 }
 
 #[test]
+fn the_encoding_of_an_input_picture_is_measured_too() {
+    start_runtime();
+    let copy = Copy::stock("sd15");
+    copy.alter_manifest(|manifest| {
+        manifest["limits"]["input_picture"] = json!(true);
+        manifest["defaults"]["steps"] = json!(4);
+    });
+    let calibration = calibrate(&copy.open().unwrap(), None, 2, &mut |_, _, _| {}).unwrap();
+    let tolerance = calibration.tolerance.as_ref().unwrap();
+    assert!(tolerance.separates());
+    for row in calibration.rows.iter().filter(|row| row.note.is_none()) {
+        // Four steps from noise; encoding, and half of four steps, from a picture.
+        assert_eq!((row.traces, row.steps), (2, 4 + 3), "{row:?}");
+        assert_eq!(row.refused, Some(if row.honest { 0 } else { 2 }), "{row:?}");
+    }
+    // With a picture the seed has no part in the first state, but in what it is encoded to.
+    assert_eq!(row(&calibration, "other seed").first_states_wrong, 1);
+    // Of the two steps that are drawn, and of the four.
+    assert_eq!(row(&calibration, "network's output used twice").steps_over, Some(3.0 / 7.0));
+}
+
+#[test]
 fn a_checkpoint_that_computes_the_same_is_too_near() {
     start_runtime();
     let package = Package::open(repository("models/cuckoo-tiny")).unwrap();

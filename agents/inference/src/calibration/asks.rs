@@ -28,7 +28,7 @@ const PROMPTS: [&str; 8] = [
 const MOST_STEPS: u32 = 50;
 
 /// `count` requests that the manifest allows: of four, one with its defaults, one with a negative prompt, one with many steps, one
-/// with the strongest guidance; samplers and sizes take turns.
+/// with the strongest guidance; samplers and sizes take turns. Where requests may come with a picture, every second one does.
 ///
 /// # Errors
 /// [`BodyError`] if the manifest's own limits contradict each other.
@@ -53,6 +53,9 @@ fn ask(manifest: &Manifest, index: usize) -> Result<Ask, BodyError> {
                 2 => image.steps = limits.max_steps.min(MOST_STEPS).max(image.steps),
                 3 => image.guidance = stronger(&image.guidance, &limits.max_guidance),
                 _ => {}
+            }
+            if limits.input_picture && index % 2 == 1 {
+                image.strength = if image.steps > 1 { "0.5".parse().ok() } else { Some(Decimal::one()) };
             }
         }
         (Body::Embedding(texts), Limits::Embedding(limits)) => {
@@ -82,4 +85,40 @@ fn turn<T>(entries: &[T], index: usize) -> Option<&T> {
 
 fn stronger(a: &Decimal, b: &Decimal) -> Decimal {
     if a.to_f64() > b.to_f64() { a.clone() } else { b.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cuckoo_protocol::manifest::Defaults;
+    use std::collections::BTreeSet;
+
+    fn manifest() -> Manifest {
+        let tiny = include_bytes!("../../../../models/cuckoo-tiny/cuckoo.json");
+        Manifest::parse(tiny).unwrap()
+    }
+
+    #[test]
+    fn where_requests_may_come_with_a_picture_every_second_one_does() {
+        let mut manifest = manifest();
+        assert!(asks(&manifest, 8).unwrap().iter().all(|ask| ask.body.blob_bytes() == 0 && ask.blob.is_empty()));
+        for steps in [1, 10] {
+            let (Limits::Image(limits), Defaults::Image(defaults)) = (&mut manifest.limits, &mut manifest.defaults)
+            else {
+                panic!("it draws")
+            };
+            (limits.input_picture, defaults.steps) = (true, steps);
+            let asks = asks(&manifest, 8).unwrap();
+            for (index, Ask { body, blob }) in asks.iter().enumerate() {
+                let Body::Image(image) = body else { panic!("it draws") };
+                assert_eq!(image.strength.is_some(), index % 2 == 1, "{index}");
+                assert_eq!(blob.len(), if index % 2 == 1 { 32 * 32 * 3 } else { 0 });
+                // An encoded picture of which nothing is drawn would be no request.
+                assert!(image.strength.is_none() || image.drawn_steps() > 0, "{image:?}");
+            }
+            let pictures: BTreeSet<&Vec<u8>> =
+                asks.iter().map(|ask| &ask.blob).filter(|blob| !blob.is_empty()).collect();
+            assert_eq!(pictures.len(), 4, "each its own");
+        }
+    }
 }

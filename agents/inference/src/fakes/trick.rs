@@ -4,6 +4,7 @@ use super::FakeError;
 use crate::{
     error::InferenceError,
     model::{Generation, Model},
+    program::Run,
     state::State,
 };
 use cuckoo_protocol::body::{Body, ImageBody, MAX_SEED};
@@ -47,7 +48,7 @@ impl Trick {
                 }
                 _ => inapplicable("no request has guidance"),
             },
-            Self::ReusedOutput => reused_output(model, body, blob),
+            Self::ReusedOutput => reused_output(model, image, blob),
             Self::OtherSeed => generate(model, other_seed(image), blob),
             Self::OtherPrompt => {
                 let prompt = if image.prompt == OTHER { String::new() } else { OTHER.to_owned() };
@@ -85,22 +86,28 @@ fn fewer_steps(model: &mut Model, body: &ImageBody, blob: &[u8]) -> Result<Gener
         }
         generated => generated?,
     };
-    let states = (0..=body.steps).map(|k| {
+    // What is drawn from, as it should be: some samplers scale it by the number of steps.
+    let mut states = beginning(model.open(&body.clone().into())?.as_mut(), body, blob)?;
+    let few = short.states.split_off(states.len() - 1);
+    let (drawn, fewer) = (body.drawn_steps() as usize, few.len().saturating_sub(1));
+    states.extend((1..=drawn).map(|k| {
         // Where the long trace's state k lies among the short one's.
-        let (at, rest) = (k * fewer / body.steps, k * fewer % body.steps);
-        let share = f64::from(rest) / f64::from(body.steps);
-        match (short.states.get(at as usize), short.states.get(at as usize + 1)) {
+        let (at, rest) = (k * fewer / drawn, k * fewer % drawn);
+        let share = rest as f64 / drawn as f64;
+        match (few.get(at), few.get(at + 1)) {
             (Some(before), Some(after)) => between(before, after, share),
             (before, _) => before.cloned().unwrap_or_else(|| State::new(Vec::new())),
         }
-    });
-    short.states = states.collect();
-    // Some samplers scale the first state by the number of steps.
-    let first = model.open(&body.clone().into())?.init(blob)?;
-    if let Some(state) = short.states.first_mut() {
-        *state = first;
-    }
+    }));
+    short.states = states;
     Ok(short)
+}
+
+/// The true states up to the one that is drawn from: the first; with an input picture also what it is encoded to.
+fn beginning(run: &mut dyn Run, body: &ImageBody, blob: &[u8]) -> Result<Vec<State>, InferenceError> {
+    let first = run.init(blob)?;
+    let encoded = if body.strength.is_some() { Some(run.step(0, &first)?) } else { None };
+    Ok([first].into_iter().chain(encoded).collect())
 }
 
 /// On the straight line from one state to another.
@@ -110,13 +117,15 @@ fn between(before: &State, after: &State, share: f64) -> State {
     State::new(tensors.map(|(before, after)| before.iter().zip(after).map(value).collect()).collect())
 }
 
-fn reused_output(model: &mut Model, body: &Body, blob: &[u8]) -> Result<Generation, FakeError> {
-    let mut run = model.open(body)?;
-    let mut states = vec![run.init(blob)?];
-    for k in 0..body.steps() {
+fn reused_output(model: &mut Model, body: &ImageBody, blob: &[u8]) -> Result<Generation, FakeError> {
+    let mut run = model.open(&body.clone().into())?;
+    let mut states = beginning(&mut *run, body, blob)?;
+    let from = states.len();
+    for k in 0..body.drawn_steps() {
+        let step = k + from as u32 - 1;
         let next = match states.as_slice() {
-            [.., before, last] if k % 2 == 1 => nearest([before, last], &run.step(k, last)?),
-            [.., last] => run.step(k, last)?,
+            [.., before, last] if k % 2 == 1 => nearest([before, last], &run.step(step, last)?),
+            [.., last] => run.step(step, last)?,
             [] => break,
         };
         states.push(next);
