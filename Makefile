@@ -70,8 +70,8 @@ bench: setup vendor/bench/.installed ## Measure the default model beside baselin
 economics: ## Play the game of stake, audits and slashes over months, and write docs/economics.md's tables and plots
 	@cargo run --quiet --release --locked -p cuckoo-economics -- --write docs/economics.md
 
-# Where there is no GPU the tool says so and ends with 3, before anything is fetched; make itself then ends with 2, as ever.
-gpu-check: ## Compare a GPU's results and speed with the processor's, and write docs/gpu.md
+# Make ends with 2 whatever went wrong. Scripts call the tool, which ends with 3 where there is no GPU, before anything is fetched.
+gpu-check: ## Compare a GPU's results and speed with the processor's, and write docs/gpu.md (tools/gpu-check ends with 3 without a GPU)
 	@tools/gpu-check
 
 vendor/analysis/.installed: tools/analysis.txt
