@@ -1,8 +1,9 @@
-"""Writes picture.json: what Python's pipeline makes of an input picture, with each scheduler.
+"""Writes picture.json and the pictures in picture/: what Python's pipelines make of an input picture, with each scheduler, and with each architecture.
 
-Needs diffusers 0.39, transformers 4.57, optimum-onnx 0.1 and torch. The model is stock/sd15, whose encoder gives means and
-logarithms of variances, as the exporter writes it. The pipeline is optimum's own, told two things: to take the mean
-where it would draw, and to add the noise of src/noise.rs. Its latents are kept: encoded and noised, then after each step.
+Needs diffusers 0.39, transformers 4.57, optimum-onnx 0.1 and torch. The models are those in stock/, whose encoders give means and
+logarithms of variances, as the exporter writes them. The pipelines are optimum's own, told two things: to take the mean
+where they would draw, and to add the noise of src/noise.rs. Their latents are kept: encoded and noised, then after each step; and what
+they draw.
 """
 
 import json
@@ -17,24 +18,31 @@ from diffusers import (
     EulerDiscreteScheduler,
     LCMScheduler,
 )
-from diffusers.pipelines.stable_diffusion import pipeline_stable_diffusion_img2img as img2img
+from diffusers.pipelines.stable_diffusion import pipeline_stable_diffusion_img2img
+from diffusers.pipelines.stable_diffusion_xl import pipeline_stable_diffusion_xl_img2img
 from diffusers.schedulers import scheduling_euler_ancestral_discrete, scheduling_lcm
 from noise import normals
-from optimum.onnxruntime import ORTStableDiffusionImg2ImgPipeline
+from optimum.onnxruntime import ORTStableDiffusionImg2ImgPipeline, ORTStableDiffusionXLImg2ImgPipeline
 from PIL import Image
 
 HERE = Path(__file__).parent
-MODEL = HERE / "stock" / "sd15"
 SIDE = 64
 PROMPT = "a red apple on a blue background"
-STEPS, GUIDANCE, SEED = 8, 3.0, 9
-# Name of the scheduler, its class (none: the model's own), strength.
+SEED = 9
+PIPELINES = {
+    "sd15": ORTStableDiffusionImg2ImgPipeline,
+    "sd-turbo": ORTStableDiffusionImg2ImgPipeline,
+    "sdxl": ORTStableDiffusionXLImg2ImgPipeline,
+}
+# Model, name of the scheduler, its class (none: the model's own), steps, guidance, strength.
 CASES = [
-    ("ddim", None, "0.5"),
-    ("euler", EulerDiscreteScheduler, "0.8"),
-    ("euler-ancestral", EulerAncestralDiscreteScheduler, "0.6"),
-    ("dpmpp-2m", DPMSolverMultistepScheduler, "0.7"),
-    ("lcm", LCMScheduler, "1"),
+    ("sd15", "ddim", None, 8, "3", "0.5"),
+    ("sd15", "euler", EulerDiscreteScheduler, 8, "3", "0.8"),
+    ("sd15", "euler-ancestral", EulerAncestralDiscreteScheduler, 8, "3", "0.6"),
+    ("sd15", "dpmpp-2m", DPMSolverMultistepScheduler, 8, "3", "0.7"),
+    ("sd15", "lcm", LCMScheduler, 8, "3", "1"),
+    ("sd-turbo", "euler", None, 4, "0", "0.5"),
+    ("sdxl", "euler", None, 6, "5", "0.6"),
 ]
 
 
@@ -49,11 +57,12 @@ def mean(encoded: object, **_: object) -> torch.Tensor:
 def main() -> None:
     places = np.arange(SIDE * SIDE * 3)
     rgb = (places * 37 + (places // 97) ** 2).astype(np.uint8).reshape(SIDE, SIDE, 3)
+    (HERE / "picture").mkdir(exist_ok=True)
     cases = []
-    pipeline = ORTStableDiffusionImg2ImgPipeline.from_pretrained(MODEL, provider="CPUExecutionProvider")
-    own = pipeline.scheduler
-    for name, kind, strength in CASES:
-        pipeline.scheduler = kind.from_config(own.config) if kind else own
+    for model, name, kind, steps, guidance, strength in CASES:
+        pipeline = PIPELINES[model].from_pretrained(HERE / "stock" / model, provider="CPUExecutionProvider")
+        if kind:
+            pipeline.scheduler = kind.from_config(pipeline.scheduler.config)
         streams = count(1)
         latents: list[torch.Tensor] = []
 
@@ -65,26 +74,28 @@ def main() -> None:
             latents.append(values["latents"].clone())
             return values
 
-        img2img.retrieve_latents = mean
-        for module in (img2img, scheduling_euler_ancestral_discrete, scheduling_lcm):
+        for module in (pipeline_stable_diffusion_img2img, pipeline_stable_diffusion_xl_img2img):
+            module.retrieve_latents = mean
+            module.randn_tensor = draw
+        for module in (scheduling_euler_ancestral_discrete, scheduling_lcm):
             module.randn_tensor = draw
         add_noise = pipeline.scheduler.add_noise
         pipeline.scheduler.add_noise = lambda *given: latents.append(add_noise(*given)) or latents[-1]
-        pipeline(
+        drawn = pipeline(
             PROMPT,
             image=Image.fromarray(rgb),
             strength=float(strength),
-            num_inference_steps=STEPS,
-            guidance_scale=GUIDANCE,
+            num_inference_steps=steps,
+            guidance_scale=float(guidance),
             callback_on_step_end=keep,
-            output_type="latent",
-        )
-        cases.append({"scheduler": name, "strength": strength, "latents": [floats(values) for values in latents]})
+        ).images[0]
+        picture = f"picture/{model}-{name}.png"
+        drawn.save(HERE / picture)
+        asked = {"model": model, "scheduler": name, "steps": steps, "guidance": guidance, "strength": strength}
+        cases.append(asked | {"picture": picture, "latents": [floats(values) for values in latents]})
     head = {
-        "source": "optimum-onnx ORTStableDiffusionImg2ImgPipeline, the encoder's mean",
+        "source": "optimum-onnx's img2img pipelines, the encoder's mean",
         "prompt": PROMPT,
-        "steps": STEPS,
-        "guidance": str(GUIDANCE).removesuffix(".0"),
         "seed": SEED,
         "side": SIDE,
     }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Copy, body, floats, generate, read_json, refused};
+use common::{Copy, assert_same_picture, body, floats, generate, image, read_json, refused, repository};
 use cuckoo_inference::{Deviation, Generation, InferenceError, Model, State, Transition, scheduler::NAMES};
 use cuckoo_protocol::{
     body::{Body, ImageBody},
@@ -13,12 +13,20 @@ use std::ops::ControlFlow;
 
 /// A stock export that takes input pictures and samples with every scheduler.
 fn stock() -> Copy {
-    let copy = Copy::stock("sd15");
+    exported("sd15", NAMES)
+}
+
+/// The export of that name, with those schedulers.
+fn exported(name: &str, schedulers: &[&str]) -> Copy {
+    let copy = Copy::stock(name);
     copy.alter_manifest(|manifest| {
-        manifest["limits"]["schedulers"] = json!(NAMES);
+        manifest["limits"]["schedulers"] = json!(schedulers);
+        manifest["defaults"]["scheduler"] = json!(schedulers[0]);
         manifest["limits"]["input_picture"] = json!(true);
-        let latents = manifest["state"][0].clone();
-        manifest["state"] = json!([latents, { "name": "clean", "shape": [4, 8, 8] }]);
+        if schedulers.contains(&"dpmpp-2m") {
+            let latents = manifest["state"][0].clone();
+            manifest["state"] = json!([latents, { "name": "clean", "shape": [4, 8, 8] }]);
+        }
     });
     copy
 }
@@ -50,37 +58,53 @@ fn guilty(deviation: &Deviation, model: &Model) -> bool {
     !deviation.within(&model.manifest().tolerance)
 }
 
-#[test]
-fn a_picture_becomes_what_pythons_pipeline_makes_of_it() {
+/// Python's picture of an input picture, and the latents on the way, with a model of testdata/stock.
+fn becomes_what_pythons_pipeline_makes_of_it(name: &str, schedulers: &[&str]) {
     let golden = read_json("agents/inference/testdata/picture.json");
-    let mut model = stock().load().unwrap();
-    let text = |field: &str| golden[field].as_str().unwrap();
-    let number = |field: &str| golden[field].as_u64().unwrap();
-    let blob = rgb(number("side") as usize);
-    let cases = golden["cases"].as_array().unwrap();
-    assert_eq!(cases.len(), NAMES.len());
+    let mut model = exported(name, schedulers).load().unwrap();
+    let blob = rgb(golden["side"].as_u64().unwrap() as usize);
+    let cases: Vec<_> = golden["cases"].as_array().unwrap().iter().filter(|case| case["model"] == name).collect();
+    assert_eq!(cases.len(), schedulers.len());
     for case in cases {
-        let [scheduler, strength] = ["scheduler", "strength"].map(|field| case[field].as_str().unwrap());
+        let text = |field: &str| case[field].as_str().unwrap();
+        let what = format!("{name}, {}", text("scheduler"));
         let request = ImageBody {
-            prompt: text("prompt").into(),
+            prompt: golden["prompt"].as_str().unwrap().into(),
             guidance: text("guidance").parse().unwrap(),
-            steps: number("steps") as u32,
-            seed: number("seed"),
-            ..with_picture(&model, scheduler, strength)
+            steps: case["steps"].as_u64().unwrap() as u32,
+            seed: golden["seed"].as_u64().unwrap(),
+            ..with_picture(&model, text("scheduler"), text("strength"))
         };
         let result = run(&mut model, &request, &blob).unwrap();
         let expected = case["latents"].as_array().unwrap();
         // The first state is the picture itself.
-        assert_eq!(result.states.len(), expected.len() + 1, "{scheduler}");
+        assert_eq!(result.states.len(), expected.len() + 1, "{what}");
         for (k, (state, expected)) in result.states[1..].iter().zip(expected).enumerate() {
             let (found, expected) = (&state.tensors()[0], floats(expected));
             assert_eq!(found.len(), expected.len());
             let largest = |values: &mut dyn Iterator<Item = f32>| values.map(f32::abs).fold(0.0, f32::max);
             let error = largest(&mut found.iter().zip(&expected).map(|(a, b)| a - b));
             let scale = largest(&mut expected.iter().copied());
-            assert!(error <= 1e-5 * scale, "{scheduler}, state {}: off by {error:e} of {scale}", k + 1);
+            assert!(error <= 1e-5 * scale, "{what}, state {}: off by {error:e} of {scale}", k + 1);
         }
+        let file = repository("agents/inference/testdata").join(text("picture"));
+        assert_same_picture(image(&result), &file, &what);
     }
+}
+
+#[test]
+fn stable_diffusion_1_5_makes_of_a_picture_what_python_makes_of_it() {
+    becomes_what_pythons_pipeline_makes_of_it("sd15", NAMES);
+}
+
+#[test]
+fn sd_turbo_makes_of_a_picture_what_python_makes_of_it() {
+    becomes_what_pythons_pipeline_makes_of_it("sd-turbo", &["euler"]);
+}
+
+#[test]
+fn sdxl_makes_of_a_picture_what_python_makes_of_it() {
+    becomes_what_pythons_pipeline_makes_of_it("sdxl", &["euler"]);
 }
 
 #[test]

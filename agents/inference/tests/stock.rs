@@ -5,9 +5,9 @@
 
 mod common;
 
-use common::{ONE_THREAD, copy_folder, floats, refused, repository, start_runtime};
+use common::{ONE_THREAD, assert_same_picture, copy_folder, floats, refused, repository, start_runtime};
 use cuckoo_inference::{
-    Deviation, Draft, Drafted, Image, InferenceError, Model, Package, PackageError, State, Transition, noise,
+    Deviation, Draft, Drafted, InferenceError, Model, Package, PackageError, State, Transition, noise,
 };
 use cuckoo_protocol::{
     body::ImageBody,
@@ -77,15 +77,6 @@ fn error(found: &State, expected: &[f32]) -> f32 {
     largest(found.iter().zip(expected).map(|(a, b)| a - b)) / largest(expected.iter().copied())
 }
 
-fn assert_same_picture(found: &Image, file: &str, what: &str) {
-    let expected = image::open(exports().join(file)).expect("the picture is there").into_rgb8();
-    assert_eq!((found.width, found.height), expected.dimensions());
-    let differences: Vec<u8> = found.rgb.iter().zip(expected.as_raw()).map(|(a, b)| a.abs_diff(*b)).collect();
-    let off = differences.iter().filter(|&&difference| difference > 0).count();
-    // A value on the edge between two bytes may fall to either side; values on no edge may not.
-    assert!(differences.iter().all(|&by| by <= 1) && off * 1000 <= differences.len(), "{what}: {off} bytes are off");
-}
-
 /// Draws all that Python drew with a model, from Python's states and from its own.
 fn draws_what_python_draws(name: &str) {
     start_runtime();
@@ -140,7 +131,7 @@ fn draws_what_python_draws(name: &str) {
         let mut run = model.open(&body).unwrap();
         let file = case["picture"].as_str().expect("a file");
         for last in [&given[given.len() - 1], &state] {
-            assert_same_picture(run.finish(last).unwrap().image().unwrap(), file, &what);
+            assert_same_picture(run.finish(last).unwrap().image().unwrap(), &exports().join(file), &what);
         }
     }
 }

@@ -66,6 +66,16 @@ pub fn image(generation: &Generation) -> &Image {
     generation.output.image().expect("a picture")
 }
 
+/// Refuses a picture that is not the one in `file`.
+pub fn assert_same_picture(found: &Image, file: &Path, what: &str) {
+    let expected = image::open(file).expect("the picture is there").into_rgb8();
+    assert_eq!((found.width, found.height), expected.dimensions());
+    let differences: Vec<u8> = found.rgb.iter().zip(expected.as_raw()).map(|(a, b)| a.abs_diff(*b)).collect();
+    let off = differences.iter().filter(|&&difference| difference > 0).count();
+    // A value on the edge between two bytes may fall to either side; values on no edge may not.
+    assert!(differences.iter().all(|&by| by <= 1) && off * 1000 <= differences.len(), "{what}: {off} bytes are off");
+}
+
 /// A copy of a package, the tiny one unless named, to be altered.
 pub struct Copy {
     dir: TempDir,
