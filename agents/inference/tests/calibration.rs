@@ -88,6 +88,18 @@ fn a_checkpoint_that_computes_the_same_is_too_near() {
 }
 
 #[test]
+fn a_checkpoint_that_could_not_be_tried_is_no_reason_to_trust() {
+    start_runtime();
+    let package = Package::open(repository("models/cuckoo-tiny")).unwrap();
+    // It draws another size, so it answers none of the requests; all other fakes are told from honest work.
+    let calibration = calibrate(&package, Some(Copy::stock("sd15").open().unwrap()), 1, &mut |_, _, _| {}).unwrap();
+    let why = calibration.tolerance.as_ref().unwrap_err();
+    let Inseparable::Unmeasured { fake, why } = why else { panic!("{why}") };
+    assert!(fake == "other checkpoint" && why.contains("32x32"), "{fake}: {why}");
+    assert!(row(&calibration, "int8").least_worst.unwrap() > 0.01);
+}
+
+#[test]
 fn a_manifest_is_replaced_whole_and_in_its_own_style() {
     let copy = Copy::new();
     let package = copy.open().unwrap();
