@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.foundry:$(PATH)
 export FOUNDRY_DISABLE_NIGHTLY_WARNING := 1
 
-.PHONY: help setup setup-cuda build demo devnet test test-contracts test-agents test-recipe adversaries bench economics gpu-check snapshots invariants symbolic slither mutants guards parity lint fmt release clean
+.PHONY: help setup setup-cuda build demo devnet test test-contracts test-tools test-agents test-recipe adversaries bench economics gpu-check snapshots invariants symbolic slither mutants guards parity lint fmt release clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -46,12 +46,15 @@ demo: build ## Run a whole network on a local chain, show what it does, stop it 
 devnet: build ## Start the same network and keep it up; prints one JSON line once it is ready
 	@target/debug/cuckoo-devnet up
 
-test: test-contracts test-recipe test-agents ## Run every test
+test: test-contracts test-tools test-recipe test-agents ## Run every test
 
 # From scratch: a build cache that several forge processes wrote has been seen to hide tests.
 # Gas that differs from the recorded figures fails: `make snapshots` records what it is now.
 test-contracts: setup
 	FORGE_SNAPSHOT_CHECK=true forge test --force
+
+test-tools: setup ## Break documented sources in all ways that tools/natspec looks for, and see it find each
+	PYTHONPATH=tools python3 -m unittest documentation.test_rules
 
 snapshots: setup ## Record gas and code sizes: test/gas/snapshots
 	forge test --match-path 'test/gas/*'

@@ -128,7 +128,8 @@ abstract contract StakingState is StakingAdmin {
     // ---------------------------------------------------------------------------------------------------- pool and weight
 
     /// @dev Loads a pool and adds what the stream owes it.
-    /// @return p The pool, to be changed and then closed. @return before Its weight as it is written in the totals.
+    /// @return p The pool, to be changed and then closed.
+    /// @return before Its weight as it is written in the totals.
     function _open(address operator) internal returns (Pool memory p, uint256 before) {
         p = _pools[operator];
         before = p.weight(minStake(p.role));

@@ -6,6 +6,7 @@ import {Role} from "./Messages.sol";
 /// @title Everything about pages of operators in one call. Stateless; replaceable at any time.
 /// @dev Amounts and weights are CAI wei.
 interface ILens {
+    /// @notice An operator: what it registered, and how its pool stands.
     struct OperatorView {
         address operator;
         Role role;
@@ -31,6 +32,7 @@ interface ILens {
         uint256 backing;
     }
 
+    /// @notice The whole network.
     struct NetworkView {
         uint256 epoch;
         uint256 epochLength;
@@ -48,6 +50,7 @@ interface ILens {
         bytes32 domainSeparator;
     }
 
+    /// @notice What one owner has behind one operator, rounded down.
     struct PositionView {
         address operator;
         uint256 shares;

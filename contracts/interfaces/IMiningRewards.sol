@@ -5,7 +5,9 @@ pragma solidity 0.8.37;
 /// @notice Each epoch's emission is divided among the coordinators by their weight when it began, and what falls to a coordinator among the miners
 /// that collected fees from it in that epoch, by these fees. So trade between friends earns no more than the coordinator's share, whatever its volume.
 /// What falls to coordinators without work goes back to the epochs to come.
-/// @dev Epochs are those of Staking. Amounts are CAI wei; `coordinator` and `miner` are operators, `epoch` counts as in Staking. Every division rounds down.
+/// @dev Epochs are those of Staking. Amounts are CAI wei; `coordinator` and `miner` are operators, `epoch` counts as in Staking,
+/// `current` is that of now, `caller` who called. Every division rounds down.
+/// @custom:reverts-packages CheckpointUnorderedInsertion, SafeCastOverflowedUintDowncast, SafeERC20FailedOperation
 interface IMiningRewards {
     /// @notice An amount of nothing.
     error ZeroAmount();
@@ -19,12 +21,14 @@ interface IMiningRewards {
     error NothingToClaim(uint256 epoch, address coordinator, address miner);
     /// @notice Work earned all that this epoch emitted, or the rest went back already.
     error NothingToRecycle(uint256 epoch);
-    /// @notice A constructor argument outside its bounds.
+    /// @notice A constructor argument outside its bounds: `name` is `value`.
     error InvalidParameter(string name, uint256 value);
 
     /// @notice `amount` was added to the stream: each epoch from `from` to the last emits `perEpoch` more.
     event Funded(address indexed caller, uint256 amount, uint256 from, uint256 perEpoch);
-    /// @notice `amount` was paid to the miner for its work for the coordinator in `epoch`, which is all that it gets for it.
+    /// @notice `amount` was paid to the miner for its work for the coordinator in `epoch`, which is all that it gets for it. No totals:
+    /// what was paid for an epoch is the sum of its `Claimed`, and what it emits that of `perEpoch` in all `Funded` and `Recycled` whose
+    /// `from` is not later.
     event Claimed(uint256 indexed epoch, address indexed coordinator, address indexed miner, uint256 amount);
     /// @notice `amount` of what `epoch` emitted was earned by nobody's work: each epoch from `from` to the last emits `perEpoch` more.
     event Recycled(uint256 indexed epoch, uint256 amount, uint256 from, uint256 perEpoch);
@@ -39,29 +43,34 @@ interface IMiningRewards {
     }
 
     /// @notice Adds `amount` CAI wei of the caller to the stream, in equal parts for each epoch after the current one.
+    /// @param amount CAI wei, approved to this contract.
     /// @custom:caller Anybody.
-    /// @custom:reverts StreamEnded, ZeroAmount
+    /// @custom:reverts StreamEnded, ZeroAmount, those of IERC20.transferFrom
     function fund(uint256 amount) external;
 
     /// @notice Pays a miner what it earned with a coordinator in an epoch that is over: emission x the coordinator's share x the miner's part of
     /// the fees that the coordinator paid. Once; to the miner's operator, whoever calls.
+    /// @param epoch One that is over.
+    /// @param coordinator Who paid for the work.
+    /// @param miner Who did it, and is paid.
     /// @return amount CAI wei.
     /// @custom:caller Anybody.
-    /// @custom:reverts EpochNotOver, NothingToClaim
+    /// @custom:reverts EpochNotOver, NothingToClaim, those of IERC20.transfer
     function claim(uint256 epoch, address coordinator, address miner) external returns (uint256 amount);
 
     /// @notice `claim` for several; those that earned nothing or have it already are skipped, an epoch that is not over reverts all.
     /// @param claims In any order.
     /// @return amount CAI wei to all miners together.
     /// @custom:caller Anybody.
-    /// @custom:reverts EpochNotOver
+    /// @custom:reverts EpochNotOver, those of IERC20.transfer
     function claimMany(Claim[] calldata claims) external returns (uint256 amount);
 
     /// @notice Gives what nobody's work earned in an epoch that is over, emission x (1 - sum of the shares that worked), to the epochs after the
     /// current one. Once. When there are none it is burned, so nobody gains by letting an epoch pass.
+    /// @param epoch One that is over.
     /// @return amount CAI wei.
     /// @custom:caller Anybody.
-    /// @custom:reverts EpochNotOver, NothingToRecycle
+    /// @custom:reverts EpochNotOver, NothingToRecycle, those of ERC20Burnable.burn
     function recycle(uint256 epoch) external returns (uint256 amount);
 
     /// @notice CAI wei that `epoch` emits. Final once the epoch before it is over.

@@ -5,9 +5,13 @@ pragma solidity 0.8.37;
 /// @notice Funding is open to all, collecting is never paused and is partial when underfunded; what is taken back thaws first. A voucher that the
 /// channel does not cover is noticed on chain; unpaid after its notice it is paid out of the coordinator's backing, and jails the coordinator.
 /// @dev `payer` and `payee` are operators, and name a channel together; `cumulative` is all that a voucher promises since the channel began,
-/// `signature` the EIP-712 signature of that voucher by the payer's node. Amounts are CAI wei, times are chain seconds, shares are WAD.
+/// `signature` the EIP-712 signature of that voucher by the payer's node, `signer` whose signature it is (zero: nobody's). `balance` is what a
+/// channel holds, `collected` all that it ever paid, with fees and what the backing paid. `available` is what there is of what is `required`,
+/// `current` the time of now, `caller` who called. Amounts are CAI wei, times are chain seconds, shares are WAD.
+/// Events carry a channel's totals after the verb, as far as it changes them (what thaws, see `ThawStarted`).
+/// @custom:reverts-packages SafeCastOverflowedUintDowncast, SafeERC20FailedOperation
 interface IPayments {
-    /// @notice The caller is neither the payer nor its node.
+    /// @notice `caller` is neither the payer nor its node in use.
     error Unauthorised(address caller, address payer);
     /// @notice An amount of nothing.
     error ZeroAmount();
@@ -23,11 +27,11 @@ interface IPayments {
     error StillThawing(uint256 thawsAt, uint256 current);
     /// @notice No thaw was asked for.
     error NothingThawing(address payer, address payee);
-    /// @notice Only coordinators have backing, and only their vouchers can be noticed.
+    /// @notice `operator` is none: only coordinators have backing, and only their vouchers can be noticed.
     error NotCoordinator(address operator);
-    /// @notice More backing than the operator's own stake.
+    /// @notice More backing than the own stake of `operator`.
     error InsufficientStake(address operator, uint256 available, uint256 required);
-    /// @notice The backing is, or is about to become, `amount` already.
+    /// @notice The backing of `operator` is, or is about to become, `amount` already.
     error BackingUnchanged(address operator, uint256 amount);
     /// @notice The channel's balance covers the voucher: it can be collected, so there is nothing to notice.
     error Covered(address payer, address payee, uint256 cumulative, uint256 balance);
@@ -37,7 +41,7 @@ interface IPayments {
     error NoticeUnknown(address payer, address payee, uint256 cumulative);
     /// @notice The payer has time until `endsAt`.
     error NoticeRunning(uint256 endsAt, uint256 current);
-    /// @notice An argument outside its bounds.
+    /// @notice An argument outside its bounds: `name` is `value`.
     error InvalidParameter(string name, uint256 value);
 
     /// @notice `caller` added `amount` to the channel, which holds `balance` now.
@@ -52,11 +56,13 @@ interface IPayments {
         uint256 collected,
         uint256 balance
     );
-    /// @notice The payer can take back `thawing` from `thawsAt` on, as far as collecting leaves it.
+    /// @notice The payer can take back `thawing` from `thawsAt` on, as far as collecting leaves it: collecting takes first what does not
+    /// thaw, so what thaws is the least of this and of the `balance` of each later `Collected`.
     event ThawStarted(address indexed payer, address indexed payee, uint256 thawing, uint256 thawsAt);
-    /// @notice `thawing` is not taken back: nothing thaws any more, and the balance is as it was.
+    /// @notice `thawing` is not taken back: in total nothing thaws any more. The balance is as it was: that of the channel's last event
+    /// that has one.
     event ThawCancelled(address indexed payer, address indexed payee, uint256 thawing);
-    /// @notice The payer took back `amount`; the channel holds `balance` now.
+    /// @notice The payer took back `amount`; nothing thaws any more, and the channel holds `balance` now.
     event ThawWithdrawn(address indexed payer, address indexed payee, uint256 amount, uint256 balance);
     /// @notice `backing` stands behind the payer's vouchers now, and `lowered` from epoch `lowersIn` on; zeros when it stays.
     event BackingSet(address indexed payer, uint256 backing, uint256 lowered, uint256 lowersIn);
@@ -71,8 +77,9 @@ interface IPayments {
         uint256 endsAt,
         address caller
     );
-    /// @notice After the notice `covered` was paid from the payer's own stake, of which `backing` still stands behind its vouchers. `unpaid` is what
-    /// the voucher still promises. `jailed` is false when the channel's balance covered all of it.
+    /// @notice After the notice `covered` was paid from the payer's own stake, of which `backing` still stands behind its vouchers (a
+    /// lower one that is announced is never more than this). `unpaid` is what the voucher still promises. `jailed` is false when the channel's
+    /// balance covered all of it.
     event Enforced(
         address indexed payer,
         address indexed payee,
@@ -117,15 +124,22 @@ interface IPayments {
     // ---- fund and collect
 
     /// @notice Adds `amount` CAI wei of the caller to a channel.
+    /// @param payer Whose channel it is.
+    /// @param payee Who is paid by it.
+    /// @param amount CAI wei, approved to this contract.
     /// @custom:caller Anybody.
-    /// @custom:reverts ZeroAddress, ZeroAmount
+    /// @custom:reverts ZeroAddress, ZeroAmount, those of IERC20.transferFrom
     function fund(address payer, address payee, uint256 amount) external;
 
     /// @notice Pays the payee what the voucher promises and was not collected yet, as far as the channel's balance goes.
+    /// @param payer Whose channel it is.
+    /// @param payee Who is paid by it.
+    /// @param cumulative What the voucher promises since the channel began, CAI wei.
+    /// @param signature Of the voucher, by the payer's node: in use, or replaced no longer ago than the grace.
     /// @return paid CAI wei, the burned fee (rounded up) taken off.
     /// @custom:caller Anybody.
-    /// @custom:reverts InsufficientBalance, InvalidVoucher, NothingToCollect, those of IStaking.totalWeightAt, those of
-    /// IStaking.weightAt
+    /// @custom:reverts InsufficientBalance, InvalidVoucher, NothingToCollect, those of ERC20Burnable.burn,
+    /// IERC20.transfer, IStaking.totalWeightAt, IStaking.weightAt
     function collect(address payer, address payee, uint256 cumulative, bytes calldata signature)
         external
         returns (uint256 paid);
@@ -134,25 +148,33 @@ interface IPayments {
     /// @param vouchers In any order, of any channels.
     /// @return paid CAI wei to all payees together.
     /// @custom:caller Anybody.
-    /// @custom:reverts InvalidVoucher, those of IStaking.totalWeightAt, those of IStaking.weightAt
+    /// @custom:reverts InvalidVoucher, those of ERC20Burnable.burn, IERC20.transfer, IStaking.totalWeightAt,
+    /// IStaking.weightAt
     function collectMany(SignedVoucher[] calldata vouchers) external returns (uint256 paid);
 
     // ---- take back
 
     /// @notice Announces that `amount` of the channel is taken back. A further call replaces the amount and begins the thaw anew.
+    /// @param payer Whose channel it is.
+    /// @param payee Who is paid by it.
+    /// @param amount CAI wei, at most the balance.
     /// @custom:caller The payer, or its node in use.
     /// @custom:reverts InsufficientBalance, Unauthorised, ZeroAmount
     function thaw(address payer, address payee, uint256 amount) external;
 
     /// @notice Ends a thaw without withdrawing.
+    /// @param payer Whose channel it is.
+    /// @param payee Who is paid by it.
     /// @custom:caller The payer, or its node in use.
     /// @custom:reverts NothingThawing, Unauthorised
     function cancelThaw(address payer, address payee) external;
 
     /// @notice Pays what has thawed, as far as collecting left it, back to the payer.
+    /// @param payer Whose channel it is.
+    /// @param payee Who is paid by it.
     /// @return amount CAI wei.
     /// @custom:caller Anybody.
-    /// @custom:reverts NothingThawing, StillThawing
+    /// @custom:reverts NothingThawing, StillThawing, those of IERC20.transfer
     function withdrawThawed(address payer, address payee) external returns (uint256 amount);
 
     // ---- stand behind vouchers
@@ -168,9 +190,13 @@ interface IPayments {
     /// @notice Says on chain that a voucher promises more than was collected and the channel covers. The payer has
     /// `noticePeriod` seconds to fund the channel. Each voucher, that is each cumulative, has a notice of its own: none begins anew because
     /// of another, and none is shorter. Once noticed the voucher stays good, whatever becomes of the node that signed it.
+    /// @param payer Whose channel it is.
+    /// @param payee Who is paid by it.
+    /// @param cumulative What the voucher promises since the channel began, CAI wei.
+    /// @param signature Of the voucher, by the payer's node: in use, or replaced no longer ago than the grace.
     /// @custom:caller Anybody.
     /// @custom:reverts Covered, InvalidVoucher, NotCoordinator, NothingToCollect, NoticeKnown, those of
-    /// IStaking.totalWeightAt, those of IStaking.weightAt
+    /// IStaking.totalWeightAt, IStaking.weightAt
     function notify(address payer, address payee, uint256 cumulative, bytes calldata signature) external;
 
     /// @notice Ends the notice of a voucher whose time is over. Pays first from the channel, as `collect` does; what is unpaid
@@ -178,10 +204,13 @@ interface IPayments {
     /// share of the miners' weight at the start of the epoch before the notice began, less what the payee got before, rounded down. That goes into
     /// a bucket of the payer's pool, where it matures for the payee and can be slashed, like any exit; nothing of it is burned. What the
     /// channel did not cover jails the payer for `jailTerm` seconds, whether the backing covered it or not.
+    /// @param payer Whose channel it is.
+    /// @param payee Who is paid by it.
+    /// @param cumulative Of a voucher that has a notice.
     /// @return covered CAI wei paid from the payer's own stake.
     /// @custom:caller Anybody.
-    /// @custom:reverts NothingToCollect, NoticeRunning, NoticeUnknown, those of IStaking.jail, those of
-    /// IStaking.payFromOwn, those of IStaking.totalWeightAt, those of IStaking.weightAt
+    /// @custom:reverts NothingToCollect, NoticeRunning, NoticeUnknown, those of ERC20Burnable.burn, IERC20.transfer,
+    /// IStaking.jail, IStaking.payFromOwn, IStaking.totalWeightAt, IStaking.weightAt
     function enforce(address payer, address payee, uint256 cumulative) external returns (uint256 covered);
 
     // ---- govern
@@ -220,8 +249,8 @@ interface IPayments {
         view
         returns (uint256 endsAt, uint256 share);
 
-    /// @notice CAI wei that `payee` collected from `payer` in `epoch`, fees included and what came from the backing left out; counted only if the payee was
-    /// a miner with weight when the epoch began.
+    /// @notice CAI wei that `payee` collected from `payer` in `epoch`, fees included and what came from the backing left out; counted only
+    /// if the payee was a miner with weight when the epoch began. Panics (0x32) for an epoch from 2^40 on; so does `sharesWorked`.
     function feesOf(uint256 epoch, address payer, address payee) external view returns (uint256);
 
     /// @notice The work that `payer` paid for in `epoch`: the sum of `feesOf` over its payees, and its share of the coordinators' weight when

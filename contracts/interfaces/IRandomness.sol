@@ -14,8 +14,10 @@ interface IRandomness {
 }
 
 /// @title Beacons of a drand network, verified on chain.
+/// @dev `round` counts the network's beacons from 1; it is the `id` of a beacon here.
+/// @custom:reverts-packages BNAddFailed, InvalidDSTLength, InvalidFieldElement, MapToPointFailed, ModExpFailed
 interface IDrandRandomness is IRandomness {
-    /// @notice A constructor argument outside its bounds.
+    /// @notice A constructor argument outside its bounds: `name` is `value`.
     error InvalidParameter(string name, uint256 value);
     /// @notice Not a point of the curve's group that keys are of.
     error InvalidPublicKey();
@@ -24,7 +26,7 @@ interface IDrandRandomness is IRandomness {
     /// @notice The round is here already.
     error RoundKnown(uint256 round);
 
-    /// @notice A beacon arrived.
+    /// @notice A beacon arrived, brought by `caller`: `value` is what `seed` says of this round from now on.
     event Submitted(uint256 indexed round, address indexed caller, bytes32 value);
 
     /// @notice Brings the signature of a round.
@@ -37,10 +39,10 @@ interface IDrandRandomness is IRandomness {
 
 /// @title Hashes of blocks, for development chains.
 interface IBlockHashRandomness is IRandomness {
-    /// @notice The block has no hash yet, or is more than 256 blocks ago.
+    /// @notice Block `id` has no hash yet, or is more than 256 blocks before `current`, the block of now.
     error HashUnknown(uint256 id, uint256 current);
 
-    /// @notice A beacon's value was written down.
+    /// @notice The beacon's value was written down: block `id` has the hash `value`.
     event Stored(uint256 indexed id, bytes32 value);
 
     /// @notice Keeps a beacon's value, which the chain forgets after 256 blocks.

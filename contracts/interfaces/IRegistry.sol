@@ -8,7 +8,7 @@ import {Role} from "./Messages.sol";
 /// @dev `operator` is an account that registered, `node` the key that signs for it, `role` Miner or Coordinator. A page is what is left of a list
 /// after its first `offset`, at most `limit` of it.
 interface IRegistry {
-    /// @notice Own stake (CAI wei) is not above the role's minimum.
+    /// @notice The operator's own `stake` (CAI wei) is not above the role's `minimum`.
     error InsufficientStake(address operator, uint256 stake, uint256 minimum);
     /// @notice Neither miner nor coordinator.
     error InvalidRole(Role role);
@@ -24,22 +24,24 @@ interface IRegistry {
     error InvalidConsent(address operator, address node);
     /// @notice The zero address was given.
     error ZeroAddress();
-    /// @notice A text is longer than its limit, or empty where it must not be.
+    /// @notice `field` has `length` bytes: more than its `limit`, or none where it must not be empty.
     error InvalidText(string field, uint256 length, uint256 limit);
-    /// @notice A constructor argument outside its bounds.
+    /// @notice A constructor argument outside its bounds: `name` is `value`.
     error InvalidParameter(string name, uint256 value);
 
-    /// @notice The operator entered the role, for the first time or again.
+    /// @notice The operator entered the role, for the first time or again, with this `endpoint` and `info` (introduction). Its `weight`
+    /// (CAI wei) counts from now on.
     event Registered(
         address indexed operator, Role indexed role, address indexed node, string endpoint, string info, uint256 weight
     );
-    /// @notice The operator's endpoint and introduction are these now.
+    /// @notice The operator's `endpoint` and `info` (introduction) are these now.
     event Updated(address indexed operator, string endpoint, string info);
     /// @notice `previous` stays liable for offers that expire before `retiredAt` plus the grace.
     event NodeSet(address indexed operator, address indexed node, address indexed previous, uint256 retiredAt);
     /// @notice The operator left the role; it has no weight from now on.
     event Retired(address indexed operator, Role indexed role);
 
+    /// @notice What an operator registered; all zero for one that never did.
     struct Registration {
         Role role;
         bool active;
@@ -67,7 +69,8 @@ interface IRegistry {
     ) external;
 
     /// @notice Changes the caller's endpoint and introduction.
-    /// @param endpoint As in `register`; so is `info`.
+    /// @param endpoint As in `register`.
+    /// @param info As in `register`.
     /// @custom:caller An operator that is not retired.
     /// @custom:reverts InvalidText, NotRegistered
     function update(string calldata endpoint, string calldata info) external;

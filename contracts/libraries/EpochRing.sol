@@ -17,7 +17,8 @@ library EpochRing {
         uint256[SIZE] words;
     }
 
-    /// @dev Puts a word at `next`. @return The place of the word after it.
+    /// @dev Puts a word at `next`.
+    /// @return The place of the word after it.
     function push(Ring storage ring, uint256 next, uint256 epoch, uint256 value) internal returns (uint8) {
         ring.words[next] = epoch << 192 | value;
         return ((next + 1) % SIZE).toUint8();

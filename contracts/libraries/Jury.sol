@@ -21,7 +21,8 @@ library Jury {
 
     /// @notice votes = floor(k * w / W), and one more if keccak256(abi.encode(seed, operator)) mod W < k * w mod W; k = 16 * 2^round
     /// @dev So k * w / W on average, whatever the operator's address, and nobody gains by splitting its stake. Weights are below 2^90.
-    /// @param weight w, the operator's. @param total W, all miners'; when it is zero there are no votes.
+    /// @param weight w, the operator's.
+    /// @param total W, all miners'; when it is zero there are no votes.
     function votes(bytes32 seed_, address operator, uint256 round, uint256 weight, uint256 total)
         internal
         pure

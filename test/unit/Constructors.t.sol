@@ -131,12 +131,4 @@ contract ConstructorsTest is BaseTest {
         cai.burn(1e18);
         assertEq(cai.totalSupply(), 999_999_999e18);
     }
-
-    function test_everyContractFitsAChainsLimit() public view {
-        address[6] memory all =
-            [address(cai), address(staking), address(registry), address(payments), address(lens), address(faucet)];
-        for (uint256 i; i < all.length; ++i) {
-            assertLe(all[i].code.length, 24_576);
-        }
-    }
 }

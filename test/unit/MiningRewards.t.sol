@@ -329,6 +329,5 @@ contract MiningRewardsTest is PaymentsTest {
         assertEq(short.emissionOf(current), 0);
         assertEq(short.emissionOf(current + 1), 5);
         assertEq(_deployMining(current, 1e7).lastEpoch(), current + 1e7 - 1);
-        assertLe(address(short).code.length, 24_576);
     }
 }

@@ -57,9 +57,9 @@ def errors_of(output):
     return [e for e in output.get("errors", []) if e["severity"] == "error"]
 
 
-def trees(paths):
+def trees(paths, root=ROOT):
     """The syntax trees of these sources and of all that they need."""
-    output = solc(paths, ROOT, {"*": {"": ["ast"]}})
+    output = solc(paths, root, {"*": {"": ["ast"]}})
     for error in errors_of(output):
         fail(error["formattedMessage"])
     return {name: source["ast"] for name, source in output["sources"].items()}
