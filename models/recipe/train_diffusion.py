@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers.models.attention_processor import AttnProcessor
 from diffusers.training_utils import EMAModel
 from torch.nn import functional as F
 from transformers import CLIPTokenizer
@@ -55,7 +56,7 @@ def token_ids(tokenizer: CLIPTokenizer, captions: list[str]) -> torch.Tensor:
     return torch.tensor(tokenizer(captions, padding="max_length", truncation=True)["input_ids"])
 
 
-def train(config: ModelConfig, work: Path, minutes: float, device: str, start: Path | None) -> None:
+def train(config: ModelConfig, work: Path, minutes: float, device: str, bf16: bool, start: Path | None) -> None:
     """Trains for the config's steps or for `minutes`, whichever ends first, resuming where a former run stopped."""
     folder = work / config.name
     codes = latents(config, work)
@@ -65,13 +66,14 @@ def train(config: ModelConfig, work: Path, minutes: float, device: str, start: P
 
     torch.manual_seed(config.seed)
     unet = build_unet(config).to(device, memory_format=torch.channels_last)
+    unet.set_attn_processor(AttnProcessor())  # the fused attention takes a third of a step in bfloat16 on a CPU
     text = build_text_encoder(config, tokenizer).to(device)
     if start:
         averaged = torch.load(start, weights_only=True)["ema"]
         unet.load_state_dict(averaged["unet"])
         text.load_state_dict(averaged["text"])
     parameters = [*unet.parameters(), *text.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=config.unet_lr, weight_decay=WEIGHT_DECAY)
+    optimiser = torch.optim.AdamW(parameters, lr=config.unet_lr, weight_decay=WEIGHT_DECAY, fused=True)
     average = EMAModel(parameters, decay=config.ema_decay, use_ema_warmup=True, power=3 / 4)
     scheduler = build_scheduler()
 
@@ -114,8 +116,9 @@ def train(config: ModelConfig, work: Path, minutes: float, device: str, start: P
         times = torch.randint(scheduler.config.num_train_timesteps, (len(clean),)).to(device)
 
         noisy, target = scheduler.add_noise(clean, noise, times), scheduler.get_velocity(clean, noise, times)
-        predicted = unet(noisy, times, text(words).last_hidden_state).sample
-        value = F.mse_loss(predicted, target)
+        with torch.autocast(device, torch.bfloat16, enabled=bf16):
+            predicted = unet(noisy, times, text(words).last_hidden_state).sample
+        value = F.mse_loss(predicted.float(), target)
         optimiser.zero_grad()
         value.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -136,8 +139,11 @@ def main() -> None:
     parser.add_argument(
         "--start", type=Path, help="diffusion.pt of a former training, with the same tokenizer, to go on from"
     )
+    parser.add_argument(
+        "--bf16", action="store_true", help="multiply in bfloat16; faster on GPUs and on CPUs with AMX, on no others"
+    )
     args: argparse.Namespace = parser.parse_args()
-    train(MODELS[args.model], args.work, args.minutes, chosen_device(args.device), args.start)
+    train(MODELS[args.model], args.work, args.minutes, chosen_device(args.device), args.bf16, args.start)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,108 @@
+"""Tests that a training which was cut off ends to the bit where one in one go ends; they need PyTorch, but no icons."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import json
+import tempfile
+import unittest
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+from config import TINY
+
+try:
+    import torch
+
+    import sharpen
+    import train_diffusion
+    import train_vae
+    from bpe import write_tokenizer
+    from checkpoint import save
+except ImportError as missing:
+    raise unittest.SkipTest(f"without {missing.name}") from missing
+
+CONFIG = dataclasses.replace(TINY, vae_steps=6, vae_batch=4, unet_steps=6, unet_batch=4, merges=20)
+CAPTIONS = ["a red apple", "a blue car", "two green fish", "a yellow star on a black background"] * 10
+SAVED = 3  # steps between checkpoints
+Step = Callable[[Path], None]  # of the recipe, on a work folder
+
+
+def tensors(state: dict[str, object], prefix: str = "") -> dict[str, torch.Tensor]:
+    """All tensors of a checkpoint, optimiser included, by their paths in it."""
+    found = {}
+    for key, value in state.items():
+        if isinstance(value, dict):
+            found |= tensors(value, f"{prefix}{key}.")
+        elif isinstance(value, torch.Tensor):
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+class Cut(Exception):
+    """Ends a training as a machine that goes down does."""
+
+
+def fill(work: Path) -> None:
+    """A work folder as data.py leaves it, of random pictures."""
+    folder = work / CONFIG.name
+    folder.mkdir(parents=True)
+    size = (len(CAPTIONS), CONFIG.image_size, CONFIG.image_size, 3)
+    np.save(folder / "pictures.npy", np.random.default_rng(3).integers(256, size=size, dtype=np.uint8))
+    write_tokenizer(CAPTIONS, CONFIG.merges, CONFIG.max_tokens, folder / "tokenizer")
+    (folder / "captions.json").write_text(json.dumps(CAPTIONS))
+
+
+class Resume(unittest.TestCase):
+    def setUp(self) -> None:
+        self.enterContext(contextlib.redirect_stderr(io.StringIO()))
+        self.work = Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def compare(self, module: object, result: str, train: Step, ready: Step) -> None:
+        """Trains in one go and cut off; `result` is the file that must come out alike, `ready` what comes before."""
+        whole, cut = self.work / "whole", self.work / "cut"
+        for work in (whole, cut):
+            fill(work)
+            ready(work)
+
+        def save_and_stop(path: Path, state: dict[str, object]) -> None:
+            save(path, state)
+            raise Cut
+
+        with mock.patch.object(module, "SAVE_STEPS", SAVED):
+            train(whole)
+            with mock.patch.object(module, "save", save_and_stop), self.assertRaises(Cut):
+                train(cut)
+            train(cut)
+        left, right = (tensors(torch.load(work / CONFIG.name / result, weights_only=True)) for work in (whole, cut))
+        self.assertEqual(left.keys(), right.keys())
+        for name, value in left.items():
+            self.assertTrue(torch.equal(value, right[name]), name)
+
+    def train_vae(self, work: Path) -> None:
+        train_vae.train(CONFIG, work, 1e6, "cpu")
+
+    def train_diffusion(self, work: Path) -> None:
+        train_diffusion.train(CONFIG, work, 1e6, "cpu", True, None)
+
+    def sharpen(self, work: Path) -> None:
+        sharpen.train(CONFIG, work, 1e6, "cpu")
+
+    def test_the_autoencoder_goes_on(self) -> None:
+        self.compare(train_vae, "vae.pt", self.train_vae, lambda _: None)
+
+    def test_the_denoiser_goes_on(self) -> None:
+        self.compare(train_diffusion, "diffusion.pt", self.train_diffusion, self.train_vae)
+
+    def test_the_decoder_goes_on(self) -> None:
+        with mock.patch.object(sharpen, "STEPS", 6):
+            self.compare(sharpen, "vae-sharp.pt", self.sharpen, self.train_vae)
+
+
+if __name__ == "__main__":
+    unittest.main()
