@@ -90,6 +90,15 @@ class Resume(unittest.TestCase):
     def train_diffusion(self, work: Path) -> None:
         train_diffusion.train(CONFIG, work, 1e6, "cpu", True, None)
 
+    def train_a_round(self, work: Path) -> None:
+        start = work / "first.pt" if not (work / CONFIG.name / "diffusion.pt").exists() else None  # once is enough
+        train_diffusion.train(CONFIG, work, 1e6, "cpu", True, start)
+
+    def end_a_round(self, work: Path) -> None:
+        self.train_vae(work)
+        self.train_diffusion(work)
+        (work / CONFIG.name / "diffusion.pt").rename(work / "first.pt")
+
     def sharpen(self, work: Path) -> None:
         sharpen.train(CONFIG, work, 1e6, "cpu")
 
@@ -98,6 +107,26 @@ class Resume(unittest.TestCase):
 
     def test_the_denoiser_goes_on(self) -> None:
         self.compare(train_diffusion, "diffusion.pt", self.train_diffusion, self.train_vae)
+
+    def test_a_further_round_goes_on(self) -> None:
+        self.compare(train_diffusion, "diffusion.pt", self.train_a_round, self.end_a_round)
+
+    def test_a_further_round_starts_from_the_former_with_other_batches(self) -> None:
+        fill(self.work)
+        with mock.patch.object(np.random, "default_rng", wraps=np.random.default_rng) as seeds:
+            self.end_a_round(self.work)
+            former = {call.args for call in seeds.call_args_list}
+            seeds.reset_mock()
+            still = dataclasses.replace(CONFIG, unet_lr=0.0)
+            train_diffusion.train(still, self.work, 1e6, "cpu", True, self.work / "first.pt")
+        self.assertEqual(seeds.call_count, CONFIG.unet_steps)
+        self.assertTrue(former.isdisjoint(call.args for call in seeds.call_args_list))
+        ended, started = (
+            torch.load(path, weights_only=True)["ema"]
+            for path in (self.work / "first.pt", self.work / CONFIG.name / "diffusion.pt")
+        )
+        for name, value in tensors(ended).items():
+            self.assertTrue(torch.allclose(value, tensors(started)[name]), name)
 
     def test_the_decoder_goes_on(self) -> None:
         with mock.patch.object(sharpen, "STEPS", 6):

@@ -68,10 +68,12 @@ def train(config: ModelConfig, work: Path, minutes: float, device: str, bf16: bo
     unet = build_unet(config).to(device, memory_format=torch.channels_last)
     unet.set_attn_processor(AttnProcessor())  # the fused attention takes a third of a step in bfloat16 on a CPU
     text = build_text_encoder(config, tokenizer).to(device)
+    drawn = 0  # batches of former rounds, so that none is drawn twice with the same noise
     if start:
-        averaged = torch.load(start, weights_only=True)["ema"]
-        unet.load_state_dict(averaged["unet"])
-        text.load_state_dict(averaged["text"])
+        former = torch.load(start, map_location="cpu", weights_only=True)
+        unet.load_state_dict(former["ema"]["unet"])
+        text.load_state_dict(former["ema"]["text"])
+        drawn = former["drawn"] + former["step"]
     parameters = [*unet.parameters(), *text.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=config.unet_lr, weight_decay=WEIGHT_DECAY, fused=True)
     average = EMAModel(parameters, decay=config.ema_decay, use_ema_warmup=True, power=3 / 4)
@@ -85,7 +87,7 @@ def train(config: ModelConfig, work: Path, minutes: float, device: str, bf16: bo
         optimiser.load_state_dict(state["optimiser"])
         average.load_state_dict(state["average"])
         average.to(device)
-        first, spent = state["step"], state["seconds"]
+        drawn, first, spent = state["drawn"], state["step"], state["seconds"]
     began, total, count = time.monotonic() - spent, 0.0, 0
 
     def checkpoint(step: int) -> None:
@@ -95,7 +97,8 @@ def train(config: ModelConfig, work: Path, minutes: float, device: str, bf16: bo
         nets = {"unet": unet, "text": text}
         ema = {part: {k: v.cpu().clone() for k, v in net.state_dict().items()} for part, net in nets.items()}
         average.restore(parameters)
-        training |= {"average": average.state_dict(), "ema": ema, "step": step, "seconds": time.monotonic() - began}
+        training |= {"average": average.state_dict(), "ema": ema, "drawn": drawn, "step": step}
+        training["seconds"] = time.monotonic() - began
         save(folder / "diffusion.pt", training)
 
     step = first
@@ -104,8 +107,8 @@ def train(config: ModelConfig, work: Path, minutes: float, device: str, bf16: bo
         progress = max(step / config.unet_steps, seconds / (minutes * 60))
         if progress >= 1:
             break
-        rng = np.random.default_rng((config.seed, 1, step))
-        torch.manual_seed(config.seed * 1_000_003 + step)
+        rng = np.random.default_rng((config.seed, 1, drawn + step))
+        torch.manual_seed(config.seed * 1_000_003 + drawn + step)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(config.unet_lr, step, progress)
         chosen = np.sort(rng.choice(len(codes), config.unet_batch, replace=False))
@@ -137,7 +140,9 @@ def train(config: ModelConfig, work: Path, minutes: float, device: str, bf16: bo
 def main() -> None:
     parser = training_parser(__doc__)
     parser.add_argument(
-        "--start", type=Path, help="diffusion.pt of a former training, with the same tokenizer, to go on from"
+        "--start",
+        type=Path,
+        help="a further round: the former one's diffusion.pt, moved elsewhere; the learning rate rises anew",
     )
     parser.add_argument(
         "--bf16", action="store_true", help="multiply in bfloat16; faster on GPUs and on CPUs with AMX, on no others"

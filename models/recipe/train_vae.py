@@ -2,9 +2,10 @@
 
 Crops, because an autoencoder of icons has nothing to learn that is larger than its field of view, and a quarter of the
 area is a quarter of the time. It trains with more latent channels than the denoiser can use, several of which come out
-alike; given channels that say the same thing, the denoiser learns colours and little of shapes. So the latents are turned
-to their principal components, and the first of them kept. Stable Diffusion's scaling factor expects latents of a certain
-spread: theirs is folded into the convolutions around them, so that the stock factor brings them to unit variance.
+alike; given channels that say the same thing, the denoiser learns colours and little of shapes. So the latents are
+turned to their principal components, and the first of them kept. Stable Diffusion's scaling factor expects latents of a
+certain spread: theirs is folded into the convolutions around them, so that the stock factor brings them to unit
+variance.
 """
 
 from __future__ import annotations
@@ -92,8 +93,9 @@ def principal(trained: AutoencoderKL, config: ModelConfig, pictures: np.ndarray)
     vae.quant_conv.weight[:channels, :channels, 0, 0] = torch.eye(channels)
     vae.quant_conv.bias[channels:] = FIRST_LOG_VARIANCE
 
-    # On the way out, what the first convolution was given is `turn new + rest`. It pads with zeros, so `rest` has to come
-    # before it; the part of `rest` that the kept channels cannot say goes into its bias, wrong at the border alone.
+    # On the way out, what the first convolution was given is `turn new + rest`. It pads with zeros, so `rest` has to
+    # come before it; the part of `rest` that the kept channels cannot say goes into its bias, wrong at the border
+    # alone.
     mix, first, new = trained.post_quant_conv, trained.decoder.conv_in, vae.decoder.conv_in
     turn = mix.weight[:, :, 0, 0] @ outward
     rest = mix.weight[:, :, 0, 0] @ shift + mix.bias
