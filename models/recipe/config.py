@@ -45,6 +45,7 @@ class ModelConfig:
     unet_down: tuple[str, ...]
     unet_layers: int
     unet_head_dim: int
+    unet_pools_text: bool
     unet_steps: int
     unet_batch: int
     unet_lr: float
@@ -89,8 +90,9 @@ ICONS = ModelConfig(
     unet_down=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
     unet_layers=1,
     unet_head_dim=32,
-    unet_steps=16000,
-    unet_batch=32,
+    unet_pools_text=True,
+    unet_steps=8000,
+    unet_batch=64,
     unet_lr=8e-4,
     ema_decay=0.999,
     pictures=40000,
@@ -118,6 +120,7 @@ TINY = ModelConfig(
     unet_down=("DownBlock2D", "CrossAttnDownBlock2D"),
     unet_layers=1,
     unet_head_dim=16,
+    unet_pools_text=False,
     unet_steps=8000,
     unet_batch=48,
     unet_lr=1e-3,

@@ -6,6 +6,7 @@ Diffusion 1.x export.
 
 from __future__ import annotations
 
+import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -54,9 +55,14 @@ def build_vae(config: ModelConfig, latent_channels: int | None = None) -> Autoen
 
 
 def build_unet(config: ModelConfig) -> UNet2DConditionModel:
-    """The denoiser; the up path mirrors the down path."""
+    """The denoiser; the up path mirrors the down path.
+
+    Where the config says so, the caption as a whole is added to the embedding of the time, which every layer sees; the
+    words alone reach only those that attend to them. It adds nothing at first, so that a network which was trained
+    without it goes on from where it is.
+    """
     up = tuple(name.replace("Down", "Up") for name in reversed(config.unet_down))
-    return UNet2DConditionModel(
+    unet = UNet2DConditionModel(
         sample_size=config.latent_size,
         in_channels=config.latent_channels,
         out_channels=config.latent_channels,
@@ -67,7 +73,12 @@ def build_unet(config: ModelConfig) -> UNet2DConditionModel:
         attention_head_dim=tuple(width // config.unet_head_dim for width in config.unet_channels),
         cross_attention_dim=config.text_width,
         norm_num_groups=16,
+        addition_embed_type="text" if config.unet_pools_text else None,
+        addition_embed_type_num_heads=config.text_heads,
     )
+    if config.unet_pools_text:
+        torch.nn.init.zeros_(unet.add_embedding.norm2.weight)
+    return unet
 
 
 def build_scheduler() -> DDIMScheduler:

@@ -28,7 +28,7 @@ from train_vae import to_unit
 
 EMPTY_SHARE = 0.1
 WEIGHT_DECAY = 0.01
-ENCODE_BATCH = 100
+ENCODE_BATCH = 8
 REPORT_STEPS, SAVE_STEPS = 100, 500
 
 
@@ -40,12 +40,12 @@ def latents(config: ModelConfig, work: Path) -> np.ndarray:
         pictures, _ = data.load(config, work)
         vae = build_vae(config)
         vae.load_state_dict(torch.load(work / config.name / "vae.pt", weights_only=True))
-        vae.eval()
+        vae = vae.eval().to(memory_format=torch.channels_last)
         parts = []
         for at in range(0, len(pictures), ENCODE_BATCH):
             mean = vae.encode(to_unit(pictures[at : at + ENCODE_BATCH])).latent_dist.mean
             parts.append((mean * SCALING_FACTOR).numpy().astype(np.float16))
-            if at // ENCODE_BATCH % 100 == 99:
+            if (at + ENCODE_BATCH) % 10_000 == 0:
                 print(f"encoded {at + ENCODE_BATCH} of {len(pictures)} pictures", file=sys.stderr)
         np.save(file, np.concatenate(parts))
     return np.load(file, mmap_mode="r")
@@ -54,6 +54,11 @@ def latents(config: ModelConfig, work: Path) -> np.ndarray:
 def token_ids(tokenizer: CLIPTokenizer, captions: list[str]) -> torch.Tensor:
     """Padded ids, [captions, tokens]."""
     return torch.tensor(tokenizer(captions, padding="max_length", truncation=True)["input_ids"])
+
+
+def spread_times(batch: int, times: int) -> torch.Tensor:
+    """A time for each picture of a batch, one from each part of the range, so that chance moves the loss less."""
+    return ((torch.randperm(batch) + torch.rand(batch)) * (times / batch)).long().clamp(max=times - 1)
 
 
 def train(config: ModelConfig, work: Path, minutes: float, device: str, bf16: bool, start: Path | None) -> None:
@@ -116,7 +121,7 @@ def train(config: ModelConfig, work: Path, minutes: float, device: str, bf16: bo
         words = ids[torch.from_numpy(chosen).to(device)]
         words = torch.where((torch.rand(len(words), 1) < EMPTY_SHARE).to(device), empty, words)
         noise = torch.randn(clean.shape).to(device)
-        times = torch.randint(scheduler.config.num_train_timesteps, (len(clean),)).to(device)
+        times = spread_times(len(clean), scheduler.config.num_train_timesteps).to(device)
 
         noisy, target = scheduler.add_noise(clean, noise, times), scheduler.get_velocity(clean, noise, times)
         with torch.autocast(device, torch.bfloat16, enabled=bf16):
