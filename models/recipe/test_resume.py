@@ -19,6 +19,7 @@ from config import TINY
 try:
     import torch
 
+    import recover
     import sharpen
     import train_diffusion
     import train_vae
@@ -90,13 +91,16 @@ class Resume(unittest.TestCase):
     def train_diffusion(self, work: Path) -> None:
         train_diffusion.train(CONFIG, work, 1e6, "cpu", True, None)
 
+    def train_both(self, work: Path) -> None:
+        self.train_vae(work)
+        self.train_diffusion(work)
+
     def train_a_round(self, work: Path) -> None:
         start = work / "first.pt" if not (work / CONFIG.name / "diffusion.pt").exists() else None  # once is enough
         train_diffusion.train(CONFIG, work, 1e6, "cpu", True, start)
 
     def end_a_round(self, work: Path) -> None:
-        self.train_vae(work)
-        self.train_diffusion(work)
+        self.train_both(work)
         (work / CONFIG.name / "diffusion.pt").rename(work / "first.pt")
 
     def sharpen(self, work: Path) -> None:
@@ -128,9 +132,16 @@ class Resume(unittest.TestCase):
         for name, value in tensors(ended).items():
             self.assertTrue(torch.allclose(value, tensors(started)[name]), name)
 
+    def recover(self, work: Path) -> None:
+        recover.encoder(CONFIG, CONFIG.package_dir, work, 1e6, "cpu")
+
+    def test_a_recovered_encoder_goes_on(self) -> None:
+        with mock.patch.object(recover, "STEPS", 6):
+            self.compare(recover, "vae.pt", self.recover, lambda _: None)
+
     def test_the_decoder_goes_on(self) -> None:
         with mock.patch.object(sharpen, "STEPS", 6):
-            self.compare(sharpen, "vae-sharp.pt", self.sharpen, self.train_vae)
+            self.compare(sharpen, "vae-sharp.pt", self.sharpen, self.train_both)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,143 @@
+"""Makes a committed package trainable again: its networks as checkpoints, and an encoder that fits its decoder.
+
+A package holds everything but the autoencoder's encoder, which drawing from a prompt does without. It is trained here,
+against the decoder as it is, so that its latents are those that the denoiser knows. `train_diffusion.py --start` goes
+on from there: a training can be continued by anyone who has the repository, for as long as it pays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Container
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import nn
+from torch.nn import functional as F
+from transformers import CLIPTokenizer
+
+import data
+from checkpoint import chosen_device, learning_rate, load, save
+from config import MODELS, ModelConfig, training_parser
+from networks import build_text_encoder, build_unet, build_vae
+from train_vae import CROP, FIRST_LOG_VARIANCE, REPORT_STEPS, SAVE_STEPS, crops, error
+
+STEPS = 3000
+# A package does not tell how many batches its denoiser has seen: more than any round draws, so that none is drawn twice
+# with the same noise.
+FORMER_STEPS = 1_000_000
+HALVED = "_fp16"  # export.py's mark of what it stored as halves
+# What an unnamed tensor may be called in the module whose node reads it.
+KINDS = {"Mul": ("weight",), "Add": ("bias", "positional_embedding"), "MatMul": ("weight",)}
+
+
+def tensors(graph: onnx.GraphProto, names: Container[str]) -> dict[str, np.ndarray]:
+    """A graph's weights under the names that a network has for them; ValueError for one that it has not.
+
+    The exporter keeps most names. Products' weights, which it turns, and norms' it numbers; the node that reads one
+    says whose it is in the name of its output: `/a.0/b/MatMul_output_0` is of the module `a.0.b`.
+    """
+    readers = {name: node for node in graph.node for name in node.input}
+    found = {}
+    for tensor in graph.initializer:
+        name, value = tensor.name.removesuffix(HALVED), numpy_helper.to_array(tensor).astype(np.float32)
+        if name.startswith("onnx::"):
+            node = readers[name]
+            *modules, _ = node.output[0].strip("/").split("/")
+            value = value.T if node.op_type == "MatMul" else value
+            candidates = [".".join([*modules, kind]) for kind in KINDS[node.op_type]]
+            name = next((candidate for candidate in candidates if candidate in names), candidates[0])
+        if name not in names:
+            raise ValueError(f"the network has no {name}")
+        found[name] = value
+    return found
+
+
+def read(network: nn.Module, file: Path) -> None:
+    """Fills a network from a package's graph; what the package is older than stays as it was built."""
+    state = network.state_dict()
+    found = tensors(onnx.load(file).graph, state)
+    known = {name: torch.from_numpy(value.copy()).reshape(state[name].shape) for name, value in found.items()}
+    missing, _ = network.load_state_dict(known, strict=False)
+    parts = sorted({name.split(".")[0] for name in missing})
+    print(f"{file}: {len(known)} tensors" + (f", none of {', '.join(parts)}" if parts else ""), file=sys.stderr)
+
+
+def networks(config: ModelConfig, package: Path, folder: Path) -> None:
+    """Writes the package's tokenizer, text encoder and denoiser to the work folder, to start a round from."""
+    shutil.copytree(package / "tokenizer", folder / "tokenizer", dirs_exist_ok=True)
+    unet, text = build_unet(config), build_text_encoder(config, CLIPTokenizer.from_pretrained(folder / "tokenizer"))
+    read(unet, package / "unet" / "model.onnx")
+    read(text, package / "text_encoder" / "model.onnx")
+    ema = {"unet": unet.state_dict(), "text": text.state_dict()}
+    save(folder / "first.pt", {"ema": ema, "drawn": 0, "step": FORMER_STEPS})
+
+
+def encoder(config: ModelConfig, package: Path, work: Path, minutes: float, device: str) -> None:
+    """Trains an encoder for the package's decoder, for STEPS or `minutes`, resuming where a former run stopped."""
+    folder, (pictures, _), channels = work / config.name, data.load(config, work), config.latent_channels
+    torch.manual_seed(config.seed)
+    vae = build_vae(config)
+    read(vae, package / "vae_decoder" / "model.onnx")
+    vae = vae.to(device, memory_format=torch.channels_last)
+    with torch.no_grad():  # as train_vae.py leaves it
+        vae.quant_conv.weight.zero_()
+        vae.quant_conv.weight[:channels, :channels, 0, 0] = torch.eye(channels)
+        vae.quant_conv.bias.zero_()
+        vae.quant_conv.bias[channels:] = FIRST_LOG_VARIANCE
+    vae.requires_grad_(False)
+    vae.encoder.requires_grad_(True)
+    parameters = list(vae.encoder.parameters())
+    optimiser = torch.optim.AdamW(parameters, lr=config.vae_lr, weight_decay=0)
+    state = load(folder / "recover-training.pt")
+    first, spent = 0, 0.0
+    if state:
+        vae.load_state_dict(state["vae"])
+        optimiser.load_state_dict(state["optimiser"])
+        first, spent = state["step"], state["seconds"]
+    began, total = time.monotonic() - spent, 0.0
+    for step in range(first, STEPS):
+        seconds = time.monotonic() - began
+        progress = max(step / STEPS, seconds / (minutes * 60))
+        if progress >= 1:
+            break
+        rng = np.random.default_rng((config.seed, 3, step))
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(config.vae_lr, step, progress)
+        wanted = crops(pictures, config.vae_batch, CROP * config.scale, rng).to(device)
+        value = F.l1_loss(vae.decode(vae.encode(wanted).latent_dist.mean).sample, wanted)
+        optimiser.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        total += value.item()
+        if (step + 1) % REPORT_STEPS == 0:
+            print(f"encoder step {step + 1}: loss {total / REPORT_STEPS:.4f}, {seconds:.0f} s", file=sys.stderr)
+            total = 0.0
+        if (step + 1) % SAVE_STEPS == 0:
+            training = {"vae": vae.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}
+            save(folder / "recover-training.pt", training | {"seconds": seconds})
+    vae.cpu().eval()
+    print(f"error a pixel: {error(vae, pictures):.4f}", file=sys.stderr)
+    save(folder / "vae.pt", vae.state_dict())
+
+
+def main() -> None:
+    parser = training_parser(__doc__)
+    parser.add_argument("--package", type=Path, help="the package's folder (default: the committed one)")
+    args: argparse.Namespace = parser.parse_args()
+    config = MODELS[args.model]
+    package = args.package or config.package_dir
+    data.load(config, args.work)
+    networks(config, package, args.work / config.name)
+    encoder(config, package, args.work, args.minutes, chosen_device(args.device))
+
+
+if __name__ == "__main__":
+    main()
