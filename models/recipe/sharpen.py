@@ -1,8 +1,10 @@
-"""Trains the decoder alone a little longer, on latents with some noise, after the denoiser's training or before it.
+"""Trains the decoder alone a little longer, on what the denoiser makes of latents and on latents with some noise.
 
 The encoder stays as it is, so the latents that the denoiser learned stay right. A denoiser's latents are never quite an
-encoder's: a decoder that has only seen the encoder's turns small mistakes into smudges, and one that has seen noise
-draws the edge that was most likely meant. Whole pictures, since it is the borders that crops teach badly.
+encoder's: a decoder that has only seen the encoder's turns small mistakes into smudges, and one that has seen them
+draws the edge that was most likely meant. So some pictures' latents are made noisy, as far as leaves their layout, and
+the denoiser draws them anew under their captions: the mistakes are its own, and the right picture is known. Whole
+pictures, since it is the borders that crops teach badly.
 """
 
 from __future__ import annotations
@@ -14,24 +16,65 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.nn import functional as F
+from transformers import CLIPTokenizer
 
 import data
 from checkpoint import chosen_device, learning_rate, load, save
 from config import MODELS, SCALING_FACTOR, ModelConfig, training_parser
-from networks import build_vae
-from train_diffusion import latents
+from networks import build_scheduler, build_text_encoder, build_unet, build_vae
+from train_diffusion import latents, token_ids
 from train_vae import EDGE_WEIGHT, to_unit
 
-BATCH, STEPS, RATE = 6, 2500, 6e-4
+BATCH, STEPS, RATE = 6, 2500, 6e-4  # half of a batch is redrawn latents
 MOST_NOISE = 0.25  # of the latents' spread; each picture gets from none to this
+REDRAWN, REDRAWN_BATCH = 6000, 50
+REDRAWN_FROM = 500  # of the thousand times, at most: with more noise the denoiser draws something else
 REPORT_STEPS, SAVE_STEPS = 100, 250
+
+
+@torch.no_grad()
+def redrawn(config: ModelConfig, work: Path, device: str) -> np.ndarray:
+    """The first pictures' latents as the denoiser draws them from noisy ones, as fp16; computed on first use.
+
+    It draws as the package will, with its steps and its guidance, from any of the times up to REDRAWN_FROM.
+    """
+    folder = work / config.name
+    file = folder / "redrawn.npy"
+    if not file.exists():
+        codes, (_, captions) = latents(config, work), data.load(config, work)
+        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+        unet = build_unet(config).to(device, memory_format=torch.channels_last).eval()
+        text = build_text_encoder(config, tokenizer).to(device).eval()
+        ema = torch.load(folder / "diffusion.pt", map_location="cpu", weights_only=True)["ema"]
+        unet.load_state_dict(ema["unet"])
+        text.load_state_dict(ema["text"])
+        scheduler = build_scheduler()
+        scheduler.set_timesteps(config.steps)
+        times = [time for time in scheduler.timesteps if time <= REDRAWN_FROM]
+        empty, parts = text(token_ids(tokenizer, [""]).to(device)).last_hidden_state, []
+        torch.manual_seed(config.seed)
+        for at in range(0, min(REDRAWN, len(codes)), REDRAWN_BATCH):
+            clean = torch.from_numpy(codes[at : at + REDRAWN_BATCH].astype(np.float32))
+            asked = text(token_ids(tokenizer, captions[at : at + len(clean)]).to(device)).last_hidden_state
+            states = torch.cat([empty.expand_as(asked), asked])
+            rest = times[at // REDRAWN_BATCH % len(times) :]
+            drawn = scheduler.add_noise(clean, torch.randn(clean.shape), rest[0]).to(device)
+            for time_ in rest:
+                free, guided = unet(drawn.repeat(2, 1, 1, 1), time_, states).sample.chunk(2)
+                predicted = free + float(config.guidance) * (guided - free)
+                drawn = scheduler.step(predicted, time_, drawn).prev_sample
+            parts.append(drawn.cpu().numpy().astype(np.float16))
+            if (at + REDRAWN_BATCH) % 1000 == 0:
+                print(f"redrawn {at + REDRAWN_BATCH} of {REDRAWN} pictures", file=sys.stderr)
+        np.save(file, np.concatenate(parts))
+    return np.load(file)
 
 
 def train(config: ModelConfig, work: Path, minutes: float, device: str) -> None:
     """Trains for STEPS or for `minutes`, whichever ends first, resuming where a former run stopped."""
     folder = work / config.name
     pictures, _ = data.load(config, work)
-    codes = latents(config, work)
+    codes, mistaken = latents(config, work), redrawn(config, work, device)
     vae = build_vae(config).to(device, memory_format=torch.channels_last)
     vae.load_state_dict(torch.load(folder / "vae.pt", weights_only=True))
     parameters = [*vae.decoder.parameters(), *vae.post_quant_conv.parameters()]
@@ -52,11 +95,13 @@ def train(config: ModelConfig, work: Path, minutes: float, device: str) -> None:
         torch.manual_seed(config.seed * 2_000_003 + step)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(RATE, step, progress)
-        chosen = np.sort(rng.choice(len(codes), BATCH, replace=False))
-        clean = torch.from_numpy(codes[chosen].astype(np.float32))
-        noise = torch.randn(clean.shape) * torch.rand(BATCH, 1, 1, 1) * MOST_NOISE
-        wanted = to_unit(pictures[chosen]).to(device)
-        drawn = vae.decode((clean + noise).to(device) / SCALING_FACTOR).sample
+        noised = rng.choice(len(codes), BATCH - BATCH // 2, replace=False)
+        anew = rng.choice(len(mistaken), BATCH // 2, replace=False)
+        clean = torch.from_numpy(codes[np.sort(noised)].astype(np.float32))
+        noise = torch.randn(clean.shape) * torch.rand(len(clean), 1, 1, 1) * MOST_NOISE
+        given = torch.cat([clean + noise, torch.from_numpy(mistaken[np.sort(anew)].astype(np.float32))])
+        wanted = to_unit(np.concatenate([pictures[np.sort(noised)], pictures[np.sort(anew)]])).to(device)
+        drawn = vae.decode(given.to(device) / SCALING_FACTOR).sample
         edges = sum(F.l1_loss(drawn.diff(dim=axis), wanted.diff(dim=axis)) for axis in (2, 3))
         value = F.l1_loss(drawn, wanted) + EDGE_WEIGHT * edges
         optimiser.zero_grad()
