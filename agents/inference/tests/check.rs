@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{ONE_THREAD, body, generate, image, refused, tiny_model};
+use common::{ONE_THREAD, body, generate, image, refused, repository, start_runtime, tiny_model};
 use cuckoo_inference::{
-    Deviation, Device, Generation, Image, InferenceError, Model, Output, State, Transition, Vectors,
+    Deviation, Device, Generation, Image, InferenceError, Model, Output, Package, State, Transition, Vectors,
 };
 use cuckoo_protocol::body::ImageBody;
 
@@ -17,10 +17,14 @@ struct Claim {
 
 impl Claim {
     fn new() -> Self {
-        let mut miner = tiny_model(&Device::Cpu { threads: 2 });
+        Self::of(tiny_model)
+    }
+
+    fn of(model: impl Fn(&Device) -> Model) -> Self {
+        let mut miner = model(&Device::Cpu { threads: 2 });
         let request = body(&miner, "a red apple on a blue background", 5);
         let honest = generate(&mut miner, &request).unwrap();
-        Self { checker: tiny_model(&ONE_THREAD), request, honest }
+        Self { checker: model(&ONE_THREAD), request, honest }
     }
 
     fn check(&mut self, transition: Transition<'_>) -> Deviation {
@@ -42,9 +46,23 @@ fn changed(state: &State, change: impl FnOnce(&mut [f32])) -> State {
     State::new(vec![values])
 }
 
+/// The default model, whose denoiser pools the prompt's states itself and is given nothing more for it.
+fn default_model(device: &Device) -> Model {
+    start_runtime();
+    Model::load(&Package::open(repository("models/cuckoo-icons")).unwrap(), device).unwrap()
+}
+
 #[test]
 fn an_honest_trace_passes_with_room() {
-    let mut claim = Claim::new();
+    passes_with_room(Claim::new());
+}
+
+#[test]
+fn an_honest_trace_of_the_default_model_passes_with_room() {
+    passes_with_room(Claim::of(default_model));
+}
+
+fn passes_with_room(mut claim: Claim) {
     let states = claim.honest.states.clone();
     let output = claim.honest.output.clone();
     let mut transitions = vec![Transition::Init { blob: &[], after: &states[0] }];

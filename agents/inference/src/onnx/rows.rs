@@ -78,8 +78,10 @@ mod tests {
 
     #[test]
     fn stock_denoisers_are_altered_once_and_other_networks_never() {
-        for folder in ["sd15", "sd-turbo", "sdxl"] {
-            let stock = file(&format!("testdata/stock/{folder}/unet/model.onnx"));
+        let models =
+            ["testdata/stock/sd15", "testdata/stock/sd-turbo", "testdata/stock/sdxl", "../../models/cuckoo-icons"];
+        for folder in models {
+            let stock = file(&format!("{folder}/unet/model.onnx"));
             let altered = timed_by_row(&stock).unwrap().unwrap();
             let read = Onnx::parse(&altered).unwrap();
             let port = |name: &str| read.inputs.iter().find(|port| port.name == name).unwrap();

@@ -125,11 +125,13 @@ impl Settings {
 impl Added {
     fn read(package: &Package, unet: &UnetConfig) -> Result<Option<Self>, InferenceError> {
         match unet.addition_embed_type.as_deref() {
-            None => return Ok(None),
+            // With "text" the network pools the prompt's states itself: it is given nothing more.
+            None | Some("text") => return Ok(None),
             Some("text_time") => {}
             Some(other) => {
-                let reason =
-                    format!("its addition_embed_type is {other:?}; this program follows null and \"text_time\"");
+                let reason = format!(
+                    "its addition_embed_type is {other:?}; this program follows null, \"text\" and \"text_time\""
+                );
                 return Err(InferenceError::unfit(UNET, reason));
             }
         }
