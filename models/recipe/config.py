@@ -97,7 +97,7 @@ ICONS = ModelConfig(
     ema_decay=0.999,
     pictures=40000,
     steps=20,
-    guidance="5",
+    guidance="3",
 )
 
 TINY = ModelConfig(

@@ -27,7 +27,7 @@ from train_vae import EDGE_WEIGHT, to_unit
 
 BATCH, STEPS, RATE = 6, 2500, 6e-4  # half of a batch is redrawn latents
 MOST_NOISE = 0.25  # of the latents' spread; each picture gets from none to this
-REDRAWN, REDRAWN_BATCH = 6000, 50
+REDRAWN, REDRAWN_BATCH = 2500, 50
 REDRAWN_FROM = 500  # of the thousand times, at most: with more noise the denoiser draws something else
 REPORT_STEPS, SAVE_STEPS = 100, 250
 
@@ -50,21 +50,21 @@ def redrawn(config: ModelConfig, work: Path, device: str) -> np.ndarray:
         text.load_state_dict(ema["text"])
         scheduler = build_scheduler()
         scheduler.set_timesteps(config.steps)
-        times = [time for time in scheduler.timesteps if time <= REDRAWN_FROM]
+        moments = [moment for moment in scheduler.timesteps if moment <= REDRAWN_FROM]
         empty, parts = text(token_ids(tokenizer, [""]).to(device)).last_hidden_state, []
         torch.manual_seed(config.seed)
         for at in range(0, min(REDRAWN, len(codes)), REDRAWN_BATCH):
             clean = torch.from_numpy(codes[at : at + REDRAWN_BATCH].astype(np.float32))
             asked = text(token_ids(tokenizer, captions[at : at + len(clean)]).to(device)).last_hidden_state
             states = torch.cat([empty.expand_as(asked), asked])
-            rest = times[at // REDRAWN_BATCH % len(times) :]
+            rest = moments[at // REDRAWN_BATCH % len(moments) :]
             drawn = scheduler.add_noise(clean, torch.randn(clean.shape), rest[0]).to(device)
-            for time_ in rest:
-                free, guided = unet(drawn.repeat(2, 1, 1, 1), time_, states).sample.chunk(2)
+            for moment in rest:
+                free, guided = unet(drawn.repeat(2, 1, 1, 1), moment, states).sample.chunk(2)
                 predicted = free + float(config.guidance) * (guided - free)
-                drawn = scheduler.step(predicted, time_, drawn).prev_sample
+                drawn = scheduler.step(predicted, moment, drawn).prev_sample
             parts.append(drawn.cpu().numpy().astype(np.float16))
-            if (at + REDRAWN_BATCH) % 1000 == 0:
+            if (at + REDRAWN_BATCH) % 500 == 0:
                 print(f"redrawn {at + REDRAWN_BATCH} of {REDRAWN} pictures", file=sys.stderr)
         np.save(file, np.concatenate(parts))
     return np.load(file)

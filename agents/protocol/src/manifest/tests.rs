@@ -22,7 +22,7 @@ fn parse(manifest: &Value) -> Result<Manifest, ManifestError> {
 fn the_repositorys_models_keep_their_ids() {
     let id = |json: &str| Manifest::parse(json.as_bytes()).unwrap().model_id().to_string();
     assert_eq!(id(TINY), "0xc1e9dfd4b554dec6d5edb8cd2dc835c69d2c0b4933b2a76832da06f3542b71b1");
-    assert_eq!(id(ICONS), "0xcba5f3535200568792beda8a82f23109e9b4f5ba51af28ebb4cd6ff6e0ac901f");
+    assert_eq!(id(ICONS), "0xbd26447295e0c5b1d080571c1ce292450aa42d013c6bfdca304457ce5fee87be");
 }
 
 #[test]
