@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-import time
 from collections.abc import Container
 from pathlib import Path
 
@@ -23,10 +22,10 @@ from torch.nn import functional as F
 from transformers import CLIPTokenizer
 
 import data
-from checkpoint import chosen_device, learning_rate, load, save
+from checkpoint import chosen_device, save
 from config import MODELS, ModelConfig, training_parser
 from networks import build_text_encoder, build_unet, build_vae
-from train_vae import CROP, FIRST_LOG_VARIANCE, REPORT_STEPS, SAVE_STEPS, crops, error
+from train_vae import CROP, FIRST_LOG_VARIANCE, Plan, crops, error, fit
 
 STEPS = 3000
 # A package does not tell how many batches its denoiser has seen: more than any round draws, so that none is drawn twice
@@ -80,7 +79,7 @@ def networks(config: ModelConfig, package: Path, folder: Path) -> None:
 
 
 def encoder(config: ModelConfig, package: Path, work: Path, minutes: float, device: str) -> None:
-    """Trains an encoder for the package's decoder, for STEPS or `minutes`, resuming where a former run stopped."""
+    """Trains an encoder for the package's decoder, which stays as it is."""
     folder, (pictures, _), channels = work / config.name, data.load(config, work), config.latent_channels
     torch.manual_seed(config.seed)
     vae = build_vae(config)
@@ -93,36 +92,14 @@ def encoder(config: ModelConfig, package: Path, work: Path, minutes: float, devi
         vae.quant_conv.bias[channels:] = FIRST_LOG_VARIANCE
     vae.requires_grad_(False)
     vae.encoder.requires_grad_(True)
-    parameters = list(vae.encoder.parameters())
-    optimiser = torch.optim.AdamW(parameters, lr=config.vae_lr, weight_decay=0)
-    state = load(folder / "recover-training.pt")
-    first, spent = 0, 0.0
-    if state:
-        vae.load_state_dict(state["vae"])
-        optimiser.load_state_dict(state["optimiser"])
-        first, spent = state["step"], state["seconds"]
-    began, total = time.monotonic() - spent, 0.0
-    for step in range(first, STEPS):
-        seconds = time.monotonic() - began
-        progress = max(step / STEPS, seconds / (minutes * 60))
-        if progress >= 1:
-            break
+
+    def loss_at(step: int) -> torch.Tensor:
         rng = np.random.default_rng((config.seed, 3, step))
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(config.vae_lr, step, progress)
         wanted = crops(pictures, config.vae_batch, CROP * config.scale, rng).to(device)
-        value = F.l1_loss(vae.decode(vae.encode(wanted).latent_dist.mean).sample, wanted)
-        optimiser.zero_grad()
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
-        total += value.item()
-        if (step + 1) % REPORT_STEPS == 0:
-            print(f"encoder step {step + 1}: loss {total / REPORT_STEPS:.4f}, {seconds:.0f} s", file=sys.stderr)
-            total = 0.0
-        if (step + 1) % SAVE_STEPS == 0:
-            training = {"vae": vae.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}
-            save(folder / "recover-training.pt", training | {"seconds": seconds})
+        return F.l1_loss(vae.decode(vae.encode(wanted).latent_dist.mean).sample, wanted)
+
+    plan = Plan("encoder", folder / "recover-training.pt", STEPS, config.vae_lr, minutes)
+    fit(vae, list(vae.encoder.parameters()), loss_at, plan)
     vae.cpu().eval()
     print(f"error a pixel: {error(vae, pictures):.4f}", file=sys.stderr)
     save(folder / "vae.pt", vae.state_dict())

@@ -10,7 +10,6 @@ pictures, since it is the borders that crops teach badly.
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +18,16 @@ from torch.nn import functional as F
 from transformers import CLIPTokenizer
 
 import data
-from checkpoint import chosen_device, learning_rate, load, save
+from checkpoint import chosen_device, save
 from config import MODELS, SCALING_FACTOR, ModelConfig, training_parser
 from networks import build_scheduler, build_text_encoder, build_unet, build_vae
 from train_diffusion import latents, token_ids
-from train_vae import EDGE_WEIGHT, to_unit
+from train_vae import EDGE_WEIGHT, Plan, fit, to_unit
 
 BATCH, STEPS, RATE = 6, 2500, 6e-4  # half of a batch is redrawn latents
 MOST_NOISE = 0.25  # of the latents' spread; each picture gets from none to this
 REDRAWN, REDRAWN_BATCH = 2500, 50
 REDRAWN_FROM = 500  # of the thousand times, at most: with more noise the denoiser draws something else
-REPORT_STEPS, SAVE_STEPS = 100, 250
 
 
 @torch.no_grad()
@@ -71,50 +69,28 @@ def redrawn(config: ModelConfig, work: Path, device: str) -> np.ndarray:
 
 
 def train(config: ModelConfig, work: Path, minutes: float, device: str) -> None:
-    """Trains for STEPS or for `minutes`, whichever ends first, resuming where a former run stopped."""
+    """Trains the decoder, and leaves the encoder as it is."""
     folder = work / config.name
     pictures, _ = data.load(config, work)
     codes, mistaken = latents(config, work), redrawn(config, work, device)
     vae = build_vae(config).to(device, memory_format=torch.channels_last)
     vae.load_state_dict(torch.load(folder / "vae.pt", weights_only=True))
-    parameters = [*vae.decoder.parameters(), *vae.post_quant_conv.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=RATE, weight_decay=0)
-    state = load(folder / "sharpen-training.pt")
-    first, spent = 0, 0.0
-    if state:
-        vae.load_state_dict(state["vae"])
-        optimiser.load_state_dict(state["optimiser"])
-        first, spent = state["step"], state["seconds"]
-    began, total = time.monotonic() - spent, 0.0
-    for step in range(first, STEPS):
-        seconds = time.monotonic() - began
-        progress = max(step / STEPS, seconds / (minutes * 60))
-        if progress >= 1:
-            break
+
+    def loss_at(step: int) -> torch.Tensor:
         rng = np.random.default_rng((config.seed, 2, step))
         torch.manual_seed(config.seed * 2_000_003 + step)
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(RATE, step, progress)
-        noised = rng.choice(len(codes), BATCH - BATCH // 2, replace=False)
-        anew = rng.choice(len(mistaken), BATCH // 2, replace=False)
-        clean = torch.from_numpy(codes[np.sort(noised)].astype(np.float32))
+        noised = np.sort(rng.choice(len(codes), BATCH - BATCH // 2, replace=False))
+        anew = np.sort(rng.choice(len(mistaken), BATCH // 2, replace=False))
+        clean = torch.from_numpy(codes[noised].astype(np.float32))
         noise = torch.randn(clean.shape) * torch.rand(len(clean), 1, 1, 1) * MOST_NOISE
-        given = torch.cat([clean + noise, torch.from_numpy(mistaken[np.sort(anew)].astype(np.float32))])
-        wanted = to_unit(np.concatenate([pictures[np.sort(noised)], pictures[np.sort(anew)]])).to(device)
+        given = torch.cat([clean + noise, torch.from_numpy(mistaken[anew].astype(np.float32))])
+        wanted = to_unit(np.concatenate([pictures[noised], pictures[anew]])).to(device)
         drawn = vae.decode(given.to(device) / SCALING_FACTOR).sample
         edges = sum(F.l1_loss(drawn.diff(dim=axis), wanted.diff(dim=axis)) for axis in (2, 3))
-        value = F.l1_loss(drawn, wanted) + EDGE_WEIGHT * edges
-        optimiser.zero_grad()
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
-        total += value.item()
-        if (step + 1) % REPORT_STEPS == 0:
-            print(f"decoder step {step + 1}: loss {total / REPORT_STEPS:.4f}, {seconds:.0f} s", file=sys.stderr)
-            total = 0.0
-        if (step + 1) % SAVE_STEPS == 0:
-            training = {"vae": vae.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}
-            save(folder / "sharpen-training.pt", training | {"seconds": seconds})
+        return F.l1_loss(drawn, wanted) + EDGE_WEIGHT * edges
+
+    parameters = [*vae.decoder.parameters(), *vae.post_quant_conv.parameters()]
+    fit(vae, parameters, loss_at, Plan("decoder", folder / "sharpen-training.pt", STEPS, RATE, minutes))
     save(folder / "vae-sharp.pt", vae.cpu().state_dict())
 
 

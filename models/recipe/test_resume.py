@@ -65,7 +65,10 @@ class Resume(unittest.TestCase):
         self.work = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
     def compare(self, module: object, result: str, train: Step, ready: Step) -> None:
-        """Trains in one go and cut off; `result` is the file that must come out alike, `ready` what comes before."""
+        """Trains in one go and cut off; `result` is the file that must come out alike, `ready` what comes before.
+
+        `module` is the one that writes the checkpoints.
+        """
         whole, cut = self.work / "whole", self.work / "cut"
         for work in (whole, cut):
             fill(work)
@@ -137,11 +140,11 @@ class Resume(unittest.TestCase):
 
     def test_a_recovered_encoder_goes_on(self) -> None:
         with mock.patch.object(recover, "STEPS", 6):
-            self.compare(recover, "vae.pt", self.recover, lambda _: None)
+            self.compare(train_vae, "vae.pt", self.recover, lambda _: None)
 
     def test_the_decoder_goes_on(self) -> None:
         with mock.patch.object(sharpen, "STEPS", 6):
-            self.compare(sharpen, "vae-sharp.pt", self.sharpen, self.train_both)
+            self.compare(train_vae, "vae-sharp.pt", self.sharpen, self.train_both)
 
 
 if __name__ == "__main__":

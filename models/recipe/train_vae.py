@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
+from torch import nn
 from torch.nn import functional as F
 
 import data
@@ -31,7 +34,7 @@ KL_WEIGHT = 1e-6
 FIRST_LOG_VARIANCE = -6.0
 EDGE_WEIGHT = 1.0  # differences of neighbouring pixels: icons are edges, and a plain L1 blurs them
 MEASURED = 2000  # pictures whose latents give the spread
-REPORT_STEPS, SAVE_STEPS = 100, 500
+REPORT_STEPS, SAVE_STEPS = 100, 250
 
 
 def to_unit(pictures: np.ndarray) -> torch.Tensor:
@@ -115,8 +118,53 @@ def error(vae: AutoencoderKL, pictures: np.ndarray) -> float:
     return torch.stack(drawn).mean().item()
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How long a training of the autoencoder or a part of it takes, and where it keeps what it has."""
+
+    what: str
+    checkpoint: Path
+    steps: int
+    rate: float  # the highest learning rate
+    minutes: float
+
+
+def fit(vae: AutoencoderKL, parameters: list[nn.Parameter], loss_at: Callable[[int], torch.Tensor], plan: Plan) -> None:
+    """Trains for the plan's steps or minutes, whichever end first, resuming where a former run stopped.
+
+    `loss_at` gives the loss of a step, and draws what it draws by the step's number alone.
+    """
+    optimiser = torch.optim.AdamW(parameters, lr=plan.rate, weight_decay=0)
+    state = load(plan.checkpoint)
+    first, spent = 0, 0.0
+    if state:
+        vae.load_state_dict(state["vae"])
+        optimiser.load_state_dict(state["optimiser"])
+        first, spent = state["step"], state["seconds"]
+    began, total = time.monotonic() - spent, 0.0
+    for step in range(first, plan.steps):
+        seconds = time.monotonic() - began
+        progress = max(step / plan.steps, seconds / (plan.minutes * 60))
+        if progress >= 1:
+            break
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(plan.rate, step, progress)
+        value = loss_at(step)
+        optimiser.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        total += value.item()
+        if (step + 1) % REPORT_STEPS == 0:
+            print(f"{plan.what} step {step + 1}: loss {total / REPORT_STEPS:.4f}, {seconds:.0f} s", file=sys.stderr)
+            total = 0.0
+        if (step + 1) % SAVE_STEPS == 0:
+            training = {"vae": vae.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}
+            save(plan.checkpoint, training | {"seconds": seconds})
+
+
 def train(config: ModelConfig, work: Path, minutes: float, device: str) -> None:
-    """Trains for the config's steps or for `minutes`, whichever ends first, resuming where a former run stopped."""
+    """Trains the whole of it and keeps the principal channels."""
     pictures, _ = data.load(config, work)
     folder = work / config.name
     torch.manual_seed(config.seed)
@@ -125,35 +173,14 @@ def train(config: ModelConfig, work: Path, minutes: float, device: str) -> None:
     with torch.no_grad():
         vae.quant_conv.weight[channels:] = 0
         vae.quant_conv.bias[channels:] = FIRST_LOG_VARIANCE
-    optimiser = torch.optim.AdamW(vae.parameters(), lr=config.vae_lr, weight_decay=0)
-    state = load(folder / "vae-training.pt")
-    first, spent = 0, 0.0
-    if state:
-        vae.load_state_dict(state["vae"])
-        optimiser.load_state_dict(state["optimiser"])
-        first, spent = state["step"], state["seconds"]
-    began, total = time.monotonic() - spent, 0.0
-    for step in range(first, config.vae_steps):
-        seconds = time.monotonic() - began
-        progress = max(step / config.vae_steps, seconds / (minutes * 60))
-        if progress >= 1:
-            break
+
+    def loss_at(step: int) -> torch.Tensor:
         rng = np.random.default_rng((config.seed, step))
         torch.manual_seed(config.seed * 3_000_003 + step)
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(config.vae_lr, step, progress)
-        value = loss(vae, crops(pictures, config.vae_batch, CROP * config.scale, rng).to(device))
-        optimiser.zero_grad()
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-        optimiser.step()
-        total += value.item()
-        if (step + 1) % REPORT_STEPS == 0:
-            print(f"vae step {step + 1}: loss {total / REPORT_STEPS:.4f}, {seconds:.0f} s", file=sys.stderr)
-            total = 0.0
-        if (step + 1) % SAVE_STEPS == 0:
-            training = {"vae": vae.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}
-            save(folder / "vae-training.pt", training | {"seconds": seconds})
+        return loss(vae, crops(pictures, config.vae_batch, CROP * config.scale, rng).to(device))
+
+    plan = Plan("vae", folder / "vae-training.pt", config.vae_steps, config.vae_lr, minutes)
+    fit(vae, list(vae.parameters()), loss_at, plan)
     vae.cpu().eval()
     packed = principal(vae, config, pictures)
     errors = f"{error(vae, pictures):.4f}, {error(packed, pictures):.4f} with {config.latent_channels} channels"
