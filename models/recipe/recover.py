@@ -111,6 +111,11 @@ def main() -> None:
     args: argparse.Namespace = parser.parse_args()
     config = MODELS[args.model]
     package = args.package or config.package_dir
+    if (args.work / config.name / "vae.pt").exists():
+        raise SystemExit(
+            f"{args.work / config.name} holds another training, whose latents do not fit the encoder that comes now: "
+            "move its .pt files, latents.npy and redrawn.npy away, or name another folder with --work"
+        )
     data.load(config, args.work)
     networks(config, package, args.work / config.name)
     encoder(config, package, args.work, args.minutes, chosen_device(args.device))
