@@ -25,7 +25,7 @@ from optimum.exporters.onnx import main_export
 from transformers import CLIPTokenizer
 
 from config import MODELS, ModelConfig, base_parser
-from networks import build_scheduler, build_text_encoder, build_unet, build_vae
+from networks import build_scheduler, build_vae, load_denoiser
 
 PARTS = ("text_encoder", "unet", "vae_decoder")
 SMALLEST_HALVED = 64  # elements; below this a Cast node costs more than it saves
@@ -34,18 +34,15 @@ MAX_STEPS = 50
 
 def load_pipeline(config: ModelConfig, work: Path) -> StableDiffusionPipeline:
     """The trained networks from the checkpoints under `work`, averaged weights where there are any."""
-    tokenizer = CLIPTokenizer.from_pretrained(work / "tokenizer")
-    vae, unet, text = build_vae(config), build_unet(config), build_text_encoder(config, tokenizer)
+    tokenizer, text, unet = load_denoiser(config, work)
+    vae = build_vae(config)
     sharp = work / "vae-sharp.pt"  # what sharpen.py makes of vae.pt
     vae.load_state_dict(torch.load(sharp if sharp.exists() else work / "vae.pt", weights_only=True))
-    ema = torch.load(work / "diffusion.pt", weights_only=True)["ema"]
-    unet.load_state_dict(ema["unet"])
-    text.load_state_dict(ema["text"])
     return StableDiffusionPipeline(
         vae=vae.eval(),
-        text_encoder=text.eval(),
+        text_encoder=text,
         tokenizer=tokenizer,
-        unet=unet.eval(),
+        unet=unet,
         scheduler=build_scheduler(),
         safety_checker=None,
         feature_extractor=None,

@@ -6,6 +6,8 @@ Diffusion 1.x export.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
@@ -79,6 +81,16 @@ def build_unet(config: ModelConfig) -> UNet2DConditionModel:
     if config.unet_pools_text:
         torch.nn.init.zeros_(unet.add_embedding.norm2.weight)
     return unet
+
+
+def load_denoiser(config: ModelConfig, folder: Path) -> tuple[CLIPTokenizer, CLIPTextModel, UNet2DConditionModel]:
+    """The tokenizer, and the text encoder and denoiser with the averaged weights of a training's checkpoint."""
+    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    text, unet = build_text_encoder(config, tokenizer), build_unet(config)
+    ema = torch.load(folder / "diffusion.pt", map_location="cpu", weights_only=True)["ema"]
+    text.load_state_dict(ema["text"])
+    unet.load_state_dict(ema["unet"])
+    return tokenizer, text.eval(), unet.eval()
 
 
 def build_scheduler() -> DDIMScheduler:

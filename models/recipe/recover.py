@@ -25,7 +25,7 @@ import data
 from checkpoint import chosen_device, save
 from config import MODELS, ModelConfig, training_parser
 from networks import build_text_encoder, build_unet, build_vae
-from train_vae import CROP, FIRST_LOG_VARIANCE, Plan, crops, error, fit
+from train_vae import CROP, Plan, crops, error, fit, pass_means_on
 
 STEPS = 3000
 # A package does not tell how many batches its denoiser has seen: more than any round draws, so that none is drawn twice
@@ -80,16 +80,12 @@ def networks(config: ModelConfig, package: Path, folder: Path) -> None:
 
 def encoder(config: ModelConfig, package: Path, work: Path, minutes: float, device: str) -> None:
     """Trains an encoder for the package's decoder, which stays as it is."""
-    folder, (pictures, _), channels = work / config.name, data.load(config, work), config.latent_channels
+    folder, (pictures, _) = work / config.name, data.load(config, work)
     torch.manual_seed(config.seed)
     vae = build_vae(config)
     read(vae, package / "vae_decoder" / "model.onnx")
     vae = vae.to(device, memory_format=torch.channels_last)
-    with torch.no_grad():  # as train_vae.py leaves it
-        vae.quant_conv.weight.zero_()
-        vae.quant_conv.weight[:channels, :channels, 0, 0] = torch.eye(channels)
-        vae.quant_conv.bias.zero_()
-        vae.quant_conv.bias[channels:] = FIRST_LOG_VARIANCE
+    pass_means_on(vae)  # as train_vae.py leaves it
     vae.requires_grad_(False)
     vae.encoder.requires_grad_(True)
 

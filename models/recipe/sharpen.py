@@ -14,15 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional as F
-from transformers import CLIPTokenizer
 
 import data
 from checkpoint import chosen_device, save
 from config import MODELS, SCALING_FACTOR, ModelConfig, training_parser
-from networks import build_scheduler, build_text_encoder, build_unet, build_vae
+from networks import build_scheduler, build_vae, load_denoiser
 from train_diffusion import latents, token_ids
-from train_vae import EDGE_WEIGHT, Plan, fit, to_unit
+from train_vae import Plan, distance, fit, to_unit
 
 BATCH, STEPS, RATE = 6, 2500, 6e-4  # half of a batch is redrawn latents
 MOST_NOISE = 0.25  # of the latents' spread; each picture gets from none to this
@@ -40,12 +38,8 @@ def redrawn(config: ModelConfig, work: Path, device: str) -> np.ndarray:
     file = folder / "redrawn.npy"
     if not file.exists():
         codes, (_, captions) = latents(config, work), data.load(config, work)
-        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-        unet = build_unet(config).to(device, memory_format=torch.channels_last).eval()
-        text = build_text_encoder(config, tokenizer).to(device).eval()
-        ema = torch.load(folder / "diffusion.pt", map_location="cpu", weights_only=True)["ema"]
-        unet.load_state_dict(ema["unet"])
-        text.load_state_dict(ema["text"])
+        tokenizer, text, unet = load_denoiser(config, folder)
+        text, unet = text.to(device), unet.to(device, memory_format=torch.channels_last)
         scheduler = build_scheduler()
         scheduler.set_timesteps(config.steps)
         moments = [moment for moment in scheduler.timesteps if moment <= REDRAWN_FROM]
@@ -86,8 +80,7 @@ def train(config: ModelConfig, work: Path, minutes: float, device: str) -> None:
         given = torch.cat([clean + noise, torch.from_numpy(mistaken[anew].astype(np.float32))])
         wanted = to_unit(np.concatenate([pictures[noised], pictures[anew]])).to(device)
         drawn = vae.decode(given.to(device) / SCALING_FACTOR).sample
-        edges = sum(F.l1_loss(drawn.diff(dim=axis), wanted.diff(dim=axis)) for axis in (2, 3))
-        return F.l1_loss(drawn, wanted) + EDGE_WEIGHT * edges
+        return distance(drawn, wanted)
 
     parameters = [*vae.decoder.parameters(), *vae.post_quant_conv.parameters()]
     fit(vae, parameters, loss_at, Plan("decoder", folder / "sharpen-training.pt", STEPS, RATE, minutes))

@@ -52,12 +52,26 @@ def crops(pictures: np.ndarray, batch: int, size: int, rng: np.random.Generator)
     )
 
 
+def distance(drawn: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """L1 on pixels and on their differences."""
+    edges = sum(F.l1_loss(drawn.diff(dim=axis), wanted.diff(dim=axis)) for axis in (2, 3))
+    return F.l1_loss(drawn, wanted) + EDGE_WEIGHT * edges
+
+
 def loss(vae: AutoencoderKL, pictures: torch.Tensor) -> torch.Tensor:
-    """L1 on pixels and on their differences, and a little of the usual divergence."""
+    """The distance to what is drawn, and a little of the usual divergence."""
     posterior = vae.encode(pictures).latent_dist
-    drawn = vae.decode(posterior.sample()).sample
-    edges = sum(F.l1_loss(drawn.diff(dim=axis), pictures.diff(dim=axis)) for axis in (2, 3))
-    return F.l1_loss(drawn, pictures) + EDGE_WEIGHT * edges + KL_WEIGHT * posterior.kl().mean()
+    return distance(vae.decode(posterior.sample()).sample, pictures) + KL_WEIGHT * posterior.kl().mean()
+
+
+@torch.no_grad()
+def pass_means_on(vae: AutoencoderKL) -> None:
+    """Makes the last convolution of the encoder the one that gives the means: the one after it changes nothing."""
+    channels = vae.config.latent_channels
+    vae.quant_conv.weight.zero_()
+    vae.quant_conv.weight[:channels, :channels, 0, 0] = torch.eye(channels)
+    vae.quant_conv.bias.zero_()
+    vae.quant_conv.bias[channels:] = FIRST_LOG_VARIANCE
 
 
 @torch.no_grad()
@@ -93,8 +107,7 @@ def principal(trained: AutoencoderKL, config: ModelConfig, pictures: np.ndarray)
     to_mean = inward @ mix.weight[:count, :, 0, 0]
     new.weight[:channels] = torch.einsum("no,oihw->nihw", to_mean, last.weight)
     new.bias[:channels] = to_mean @ last.bias + inward @ (mix.bias[:count] - shift)
-    vae.quant_conv.weight[:channels, :channels, 0, 0] = torch.eye(channels)
-    vae.quant_conv.bias[channels:] = FIRST_LOG_VARIANCE
+    pass_means_on(vae)
 
     # On the way out, what the first convolution was given is `turn new + rest`. It pads with zeros, so `rest` has to
     # come before it; the part of `rest` that the kept channels cannot say goes into its bias, wrong at the border
