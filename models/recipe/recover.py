@@ -28,9 +28,9 @@ from networks import build_text_encoder, build_unet, build_vae
 from train_vae import CROP, Plan, crops, error, fit, pass_means_on
 
 STEPS = 3000
-# A package does not tell how many batches its denoiser has seen: more than any round draws, so that none is drawn twice
-# with the same noise.
-FORMER_STEPS = 1_000_000
+# A package does not tell how many batches its denoiser has seen: for each round that it has had more than any draws, so
+# that none is drawn twice with the same noise.
+ROUND_STEPS = 1_000_000
 HALVED = "_fp16"  # export.py's mark of what it stored as halves
 # What an unnamed tensor may be called in the module whose node reads it.
 KINDS = {"Mul": ("weight",), "Add": ("bias", "positional_embedding"), "MatMul": ("weight",)}
@@ -68,14 +68,14 @@ def read(network: nn.Module, file: Path) -> None:
     print(f"{file}: {len(known)} tensors" + (f", none of {', '.join(parts)}" if parts else ""), file=sys.stderr)
 
 
-def networks(config: ModelConfig, package: Path, folder: Path) -> None:
-    """Writes the package's tokenizer, text encoder and denoiser to the work folder, to start a round from."""
+def networks(config: ModelConfig, package: Path, folder: Path, rounds: int) -> None:
+    """Writes the package's tokenizer, text encoder and denoiser to the work folder, to start a round after `rounds`."""
     shutil.copytree(package / "tokenizer", folder / "tokenizer", dirs_exist_ok=True)
     unet, text = build_unet(config), build_text_encoder(config, CLIPTokenizer.from_pretrained(folder / "tokenizer"))
     read(unet, package / "unet" / "model.onnx")
     read(text, package / "text_encoder" / "model.onnx")
     ema = {"unet": unet.state_dict(), "text": text.state_dict()}
-    save(folder / "first.pt", {"ema": ema, "drawn": 0, "step": FORMER_STEPS})
+    save(folder / "first.pt", {"ema": ema, "drawn": 0, "step": rounds * ROUND_STEPS})
 
 
 def encoder(config: ModelConfig, package: Path, work: Path, minutes: float, device: str) -> None:
@@ -104,6 +104,9 @@ def encoder(config: ModelConfig, package: Path, work: Path, minutes: float, devi
 def main() -> None:
     parser = training_parser(__doc__)
     parser.add_argument("--package", type=Path, help="the package's folder (default: the committed one)")
+    parser.add_argument(
+        "--rounds", type=int, required=True, help="that the package has had; the committed cuckoo-icons: 2"
+    )
     args: argparse.Namespace = parser.parse_args()
     config = MODELS[args.model]
     package = args.package or config.package_dir
@@ -113,7 +116,7 @@ def main() -> None:
             "move its .pt files, latents.npy and redrawn.npy away, or name another folder with --work"
         )
     data.load(config, args.work)
-    networks(config, package, args.work / config.name)
+    networks(config, package, args.work / config.name, args.rounds)
     encoder(config, package, args.work, args.minutes, chosen_device(args.device))
 
 
