@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{ONE_THREAD, body, generate, image, refused, repository, start_runtime, tiny_model};
+use common::{ONE_THREAD, body, generate, image, model, refused, tiny_model};
 use cuckoo_inference::{
-    Deviation, Device, Generation, Image, InferenceError, Model, Output, Package, State, Transition, Vectors,
+    Deviation, Device, Generation, Image, InferenceError, Model, Output, State, Transition, Vectors,
 };
 use cuckoo_protocol::body::ImageBody;
 
@@ -46,20 +46,15 @@ fn changed(state: &State, change: impl FnOnce(&mut [f32])) -> State {
     State::new(vec![values])
 }
 
-/// The default model, whose denoiser pools the prompt's states itself and is given nothing more for it.
-fn default_model(device: &Device) -> Model {
-    start_runtime();
-    Model::load(&Package::open(repository("models/cuckoo-icons")).unwrap(), device).unwrap()
-}
-
 #[test]
 fn an_honest_trace_passes_with_room() {
     passes_with_room(Claim::new());
 }
 
+/// Its denoiser pools the prompt's states itself, and is given nothing more for it.
 #[test]
 fn an_honest_trace_of_the_default_model_passes_with_room() {
-    passes_with_room(Claim::of(default_model));
+    passes_with_room(Claim::of(|device| model("cuckoo-icons", device)));
 }
 
 fn passes_with_room(mut claim: Claim) {

@@ -45,12 +45,21 @@ pub fn start_runtime() {
 }
 
 pub fn tiny_package() -> Package {
-    Package::open(repository("models/cuckoo-tiny")).expect("the repository's package is sound")
+    package("cuckoo-tiny")
 }
 
 pub fn tiny_model(device: &Device) -> Model {
+    model("cuckoo-tiny", device)
+}
+
+/// One of the repository's packages, loaded.
+pub fn model(name: &str, device: &Device) -> Model {
     start_runtime();
-    Model::load(&tiny_package(), device).expect("the repository's package loads")
+    Model::load(&package(name), device).expect("the repository's package loads")
+}
+
+fn package(name: &str) -> Package {
+    Package::open(repository(&format!("models/{name}"))).expect("the repository's package is sound")
 }
 
 pub fn body(model: &Model, prompt: &str, seed: u64) -> ImageBody {
