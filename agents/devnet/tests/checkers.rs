@@ -90,14 +90,8 @@ async fn a_checker_that_calls_honest_work_false_is_outvoted_and_nobody_is_accuse
     let checker = LazyChecker::start(&liar, &url, site.domain(), &package, &library, Says::AllFalse).await?;
     let mut pictures = Vec::new();
     let idled = find_out(&network, checker, &mut pictures).await?;
+    ensure!(idled.vouchers == 0 && idled.answered > 0, "it was paid: {idled:?}");
     let folder = network.site.plan.folder.clone();
-    // What it calls false may be work that is known by one checker's word. Where nobody was free for a second opinion, that word is
-    // dropped and the doubt is the liar's gain; it is paid for nothing else.
-    let doubts = fs::read_to_string(folder.join("coordinator.log"))?.matches("is in doubt: it is dropped").count();
-    ensure!(
-        idled.vouchers as usize <= doubts && idled.answered > idled.vouchers,
-        "it was paid: {idled:?}, with {doubts} doubts"
-    );
     // On a busy machine some are not checked in time; none may be found false.
     let passed = until("every audit to end", PATIENCE, async || {
         let log = fs::read_to_string(folder.join("coordinator.log"))?;

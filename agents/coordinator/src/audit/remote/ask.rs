@@ -62,11 +62,7 @@ pub(super) async fn ask(coordinator: &Coordinator, subject: &Arc<Subject>, seen:
     let left = last.saturating_sub(coordinator.now()) / PART;
     let until = Instant::now() + Duration::from_secs(left.clamp(SECONDS.0, SECONDS.1));
     let mut seen = seen.to_vec();
-    while Instant::now() < until {
-        let Some(miner) = pick(coordinator, subject, &seen) else {
-            tokio::time::sleep(TICK).await;
-            continue;
-        };
+    while let Some(miner) = find(coordinator, subject, &seen, until).await {
         let proven = coordinator.checks.proven(miner);
         if rand::rng().random_bool(KNOWN_SHARE.max(1.0 / (proven as f64 + 1.0)))
             && let Some(known) = take_known(coordinator, miner)
@@ -99,6 +95,17 @@ pub(super) async fn ask(coordinator: &Coordinator, subject: &Arc<Subject>, seen:
         }
     }
     Ok(None)
+}
+
+/// A miner as `pick` draws one, as soon as one is free. None if none was by then.
+async fn find(coordinator: &Coordinator, subject: &Subject, seen: &[Address], until: Instant) -> Option<Address> {
+    while Instant::now() < until {
+        if let Some(miner) = pick(coordinator, subject, seen) {
+            return Some(miner);
+        }
+        tokio::time::sleep(TICK).await;
+    }
+    None
 }
 
 /// A free miner that runs the model for that price, drawn by weight.
@@ -178,18 +185,25 @@ async fn prove(coordinator: &Coordinator, miner: Address, known: &Arc<Known>, un
     Ok(right)
 }
 
-/// What another miner's answer to known work shows; it is paid for it.
+/// What the answer of a miner that looked at known work shows; it is paid for it. Half of the time is left for what was to be checked.
 async fn second_opinion(
     coordinator: &Coordinator,
     miner: Address,
     known: &Arc<Known>,
     until: Instant,
 ) -> Result<Option<Proof>> {
-    let Some(other) = pick(coordinator, &known.subject, &[miner, known.subject.miner]) else { return Ok(None) };
-    let Some((paper, proof)) = known_answer(coordinator, other, known, until).await? else { return Ok(None) };
-    let known_right = proof == Proof::Right;
-    settle_check(coordinator, &Paper { known: known_right, wrong: proof == Proof::Echo, ..paper }).await?;
-    Ok(Some(proof))
+    let until = Instant::now() + until.saturating_duration_since(Instant::now()) / 2;
+    let mut seen = vec![miner, known.subject.miner];
+    while let Some(other) = find(coordinator, &known.subject, &seen, until).await {
+        seen.push(other);
+        let Some((paper, proof)) = known_answer(coordinator, other, known, until).await? else { continue };
+        let paper = Paper { known: proof == Proof::Right, wrong: proof == Proof::Echo, ..paper };
+        settle_check(coordinator, &paper).await?;
+        if !paper.wrong {
+            return Ok(Some(proof));
+        }
+    }
+    Ok(None)
 }
 
 async fn known_answer(
