@@ -99,6 +99,8 @@ pub struct Behaviour {
     pub audited: Vec<String>,
     pub declined: Vec<(String, String)>,
     pub claims: usize,
+    /// Claims that wait for a task now.
+    pub parked: usize,
 }
 
 #[derive(Clone)]
@@ -145,6 +147,7 @@ impl Fake {
             audited: Vec::new(),
             declined: Vec::new(),
             claims: 0,
+            parked: 0,
         };
         let fake = Self { coordinator, behaviour: Arc::new(Mutex::new(behaviour)) };
         let router = Router::new()
@@ -248,13 +251,18 @@ async fn claim(State(fake): State<Fake>, headers: HeaderMap) -> Result<Response,
     if fake.get().floods {
         return Ok("[".repeat(1 << 20).into_response());
     }
+    fake.get().parked += 1;
+    let mut lease = None;
     for _ in 0..100 {
-        if let Some(lease) = fake.get().queue.pop_front() {
-            return Ok(Json(ClaimAnswer::Lease(Box::new(lease))).into_response());
+        lease = fake.get().queue.pop_front();
+        if lease.is_some() {
+            break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    Ok(Json(ClaimAnswer::Skipped(BTreeMap::new())).into_response())
+    fake.get().parked -= 1;
+    let answer = lease.map_or(ClaimAnswer::Skipped(BTreeMap::new()), |lease| ClaimAnswer::Lease(Box::new(lease)));
+    Ok(Json(answer).into_response())
 }
 
 async fn blob(State(fake): State<Fake>, headers: HeaderMap) -> Result<Vec<u8>, Response> {
