@@ -105,7 +105,7 @@ def main() -> None:
     parser = training_parser(__doc__)
     parser.add_argument("--package", type=Path, help="the package's folder (default: the committed one)")
     parser.add_argument(
-        "--rounds", type=int, required=True, help="that the package has had; the committed cuckoo-icons: 2"
+        "--rounds", type=int, required=True, help="that the package has had; the committed cuckoo-icons: 3"
     )
     args: argparse.Namespace = parser.parse_args()
     config = MODELS[args.model]

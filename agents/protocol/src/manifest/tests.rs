@@ -22,7 +22,7 @@ fn parse(manifest: &Value) -> Result<Manifest, ManifestError> {
 fn the_repositorys_models_keep_their_ids() {
     let id = |json: &str| Manifest::parse(json.as_bytes()).unwrap().model_id().to_string();
     assert_eq!(id(TINY), "0xc1e9dfd4b554dec6d5edb8cd2dc835c69d2c0b4933b2a76832da06f3542b71b1");
-    assert_eq!(id(ICONS), "0xbd26447295e0c5b1d080571c1ce292450aa42d013c6bfdca304457ce5fee87be");
+    assert_eq!(id(ICONS), "0x75e31d646c8edaf80ac426826e5a6cbcdf80bcc76ebbdfd1c5b2484c67b82778");
 }
 
 #[test]
