@@ -252,15 +252,15 @@ async fn claim(State(fake): State<Fake>, headers: HeaderMap) -> Result<Response,
         return Ok("[".repeat(1 << 20).into_response());
     }
     fake.get().parked += 1;
-    let mut lease = None;
     for _ in 0..100 {
-        lease = fake.get().queue.pop_front();
-        if lease.is_some() {
+        if !fake.get().queue.is_empty() {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    fake.get().parked -= 1;
+    let mut behaviour = fake.get();
+    behaviour.parked -= 1;
+    let lease = behaviour.queue.pop_front();
     let answer = lease.map_or(ClaimAnswer::Skipped(BTreeMap::new()), |lease| ClaimAnswer::Lease(Box::new(lease)));
     Ok(Json(answer).into_response())
 }

@@ -185,7 +185,8 @@ async fn prove(coordinator: &Coordinator, miner: Address, known: &Arc<Known>, un
     Ok(right)
 }
 
-/// What the answer of a miner that looked at known work shows; it is paid for it. Half of the time is left for what was to be checked.
+/// What the answer of another miner, which computed it, to known work shows; it is paid for it. None if nobody did in half of the time:
+/// the other half is left for what was to be checked.
 async fn second_opinion(
     coordinator: &Coordinator,
     miner: Address,
